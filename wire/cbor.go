@@ -33,7 +33,9 @@ func must[T any](mode T, err error) T {
 	return mode
 }
 
-// Marshal writes v as canonical CBOR. Equal values give equal bytes.
+// Marshal writes v as canonical CBOR. Equal values give equal bytes. Strings
+// must be valid UTF-8, or [Unmarshal] refuses them; what may hold other bytes,
+// as the name of a file may, has type []byte.
 func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
 
 // Unmarshal reads exactly one CBOR item from data into v. It returns

@@ -29,6 +29,6 @@
 //
 // where BODY is the CBOR exactly as it travels: it is verified as received and
 // passed on verbatim, never encoded again. A mesh name holds only bytes below
-// 0x80 and a CBOR map starts at 0xa0 or above, so the parts cannot run into
-// each other.
+// 0x80, and BODY must be a CBOR map, which starts at 0xa0 or above: the parts
+// cannot run into each other.
 package wire

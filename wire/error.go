@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Code says to another machine what went wrong. Append only: never reorder,
@@ -61,8 +64,13 @@ type Error struct {
 	Message string `cbor:"2,keyasint"`
 }
 
-// Error returns the message.
-func (e *Error) Error() string { return e.Message }
+// Error returns the message, or names the code when there is none.
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("error of code %d", e.Code)
+	}
+	return e.Message
+}
 
 // Is reports whether target is an *Error of the same code.
 func (e *Error) Is(target error) bool {
@@ -83,14 +91,12 @@ func WriteError(w io.Writer, err error) error {
 	if !errors.As(err, &e) {
 		e = ErrInternal
 	}
-	if len(e.Message) > maxErrorText {
-		e = &Error{Code: e.Code, Message: e.Message[:maxErrorText]}
-	}
-	return WriteMessage(w, KindError, e)
+	return WriteMessage(w, KindError, &Error{Code: e.Code, Message: errorText(e.Message)})
 }
 
 // ReadError decodes the payload of an error frame. What comes back is the
-// peer's [*Error], or the reason why it is none.
+// peer's [*Error], or the reason why it is none. Its message is one line of
+// printable text, so that no peer writes to a terminal or a log what it likes.
 func ReadError(payload []byte) error {
 	if len(payload) > MaxErrorSize {
 		return fmt.Errorf("error frame: %w", ErrTooLarge)
@@ -99,5 +105,25 @@ func ReadError(payload []byte) error {
 	if err := Unmarshal(payload, &e); err != nil {
 		return fmt.Errorf("error frame: %w", err)
 	}
+	e.Message = errorText(e.Message)
 	return &e
+}
+
+// errorText makes text fit for an error frame: valid UTF-8, nothing but what
+// can be printed, at most maxErrorText bytes.
+func errorText(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) <= maxErrorText {
+		return text
+	}
+	end := maxErrorText
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }

@@ -31,11 +31,15 @@ type Signed struct {
 	Sig  []byte `cbor:"2,keyasint"`
 }
 
-// Sign encodes body and signs it in domain d.
+// Sign encodes body and signs it in domain d. The body must be a struct or a
+// map: what starts a CBOR map cannot belong to the name of a mesh.
 func Sign(key ed25519.PrivateKey, d Domain, body any) (Signed, error) {
 	data, err := Marshal(body)
 	if err != nil {
 		return Signed{}, fmt.Errorf("sign %s: %w", d.Kind, err)
+	}
+	if !isMap(data) {
+		return Signed{}, fmt.Errorf("sign %s: a body of type %T is no record", d.Kind, body)
 	}
 	return Signed{Body: data, Sig: ed25519.Sign(key, d.covered(data))}, nil
 }
@@ -43,11 +47,14 @@ func Sign(key ed25519.PrivateKey, d Domain, body any) (Signed, error) {
 // Verify returns [ErrBadSignature], wrapped, unless the holder of pub signed s
 // in domain d.
 func (s Signed) Verify(pub ed25519.PublicKey, d Domain) error {
-	if len(pub) != ed25519.PublicKeySize || !ed25519.Verify(pub, d.covered(s.Body), s.Sig) {
+	if len(pub) != ed25519.PublicKeySize || !isMap(s.Body) || !ed25519.Verify(pub, d.covered(s.Body), s.Sig) {
 		return fmt.Errorf("%s: %w", d.Kind, ErrBadSignature)
 	}
 	return nil
 }
+
+// isMap reports whether data starts as a CBOR map does (major type 5).
+func isMap(data []byte) bool { return len(data) > 0 && data[0]>>5 == 5 }
 
 // Open verifies s as [Signed.Verify] does and only then decodes its body.
 func (s Signed) Open(pub ed25519.PublicKey, d Domain, into any) error {
