@@ -1,0 +1,215 @@
+package kad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/query"
+)
+
+// pageSize is how many rows a query reads in one transaction.
+const pageSize = 256
+
+// NewDatastore returns a datastore whose rows are those of db under
+//
+//	PREFIX "/" path
+//
+// so that many parts share one database. Closing it closes nothing. Writes are
+// durable when Sync has returned, or at once where db syncs every write.
+//
+// The contexts are not looked at: an operation is short, and kad-dht writes its
+// state at the end under a context it has cancelled. No transaction stays open
+// between two results of a query, so a forgotten one holds nothing; it sees rows
+// written meanwhile.
+func NewDatastore(db *badger.DB, prefix string) datastore.Batching {
+	return &rows{db: db, prefix: prefix}
+}
+
+type rows struct {
+	db     *badger.DB
+	prefix string
+}
+
+func (r *rows) row(key datastore.Key) []byte { return []byte(r.prefix + key.String()) }
+
+// Get returns a copy of the value, or datastore.ErrNotFound.
+func (r *rows) Get(_ context.Context, key datastore.Key) (value []byte, err error) {
+	err = r.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get(r.row(key))
+		if err != nil {
+			return err
+		}
+		value, err = item.ValueCopy(nil)
+		return err
+	})
+	return value, wrap("get", key, err)
+}
+
+// Has reports whether the key is there.
+func (r *rows) Has(ctx context.Context, key datastore.Key) (bool, error) {
+	_, err := r.GetSize(ctx, key)
+	if errors.Is(err, datastore.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// GetSize returns the length of the value, or datastore.ErrNotFound and -1.
+func (r *rows) GetSize(_ context.Context, key datastore.Key) (int, error) {
+	size := -1
+	err := r.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get(r.row(key))
+		if err != nil {
+			return err
+		}
+		return item.Value(func(value []byte) error { size = len(value); return nil })
+	})
+	return size, wrap("size", key, err)
+}
+
+// Put writes one row.
+func (r *rows) Put(_ context.Context, key datastore.Key, value []byte) error {
+	return wrap("put", key, r.db.Update(func(txn *badger.Txn) error { return txn.Set(r.row(key), value) }))
+}
+
+// Delete removes one row; one that is not there is no error.
+func (r *rows) Delete(_ context.Context, key datastore.Key) error {
+	return wrap("delete", key, r.db.Update(func(txn *badger.Txn) error { return txn.Delete(r.row(key)) }))
+}
+
+// Sync makes all writes before it durable.
+func (r *rows) Sync(_ context.Context, key datastore.Key) error {
+	return wrap("sync", key, r.db.Sync())
+}
+
+// Close does nothing: the database belongs to the caller.
+func (r *rows) Close() error { return nil }
+
+func wrap(operation string, key datastore.Key, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return datastore.ErrNotFound
+	}
+	return fmt.Errorf("datastore %s %s: %w", operation, key, err)
+}
+
+// Batch collects writes; Commit carries them out in their order.
+func (r *rows) Batch(context.Context) (datastore.Batch, error) { return &batch{rows: r}, nil }
+
+type batch struct {
+	rows   *rows
+	writes []write
+}
+
+type write struct {
+	row, value []byte
+	remove     bool
+}
+
+func (b *batch) Put(_ context.Context, key datastore.Key, value []byte) error {
+	b.writes = append(b.writes, write{row: b.rows.row(key), value: value})
+	return nil
+}
+
+func (b *batch) Delete(_ context.Context, key datastore.Key) error {
+	b.writes = append(b.writes, write{row: b.rows.row(key), remove: true})
+	return nil
+}
+
+func (b *batch) Commit(context.Context) error {
+	if b.rows.db.IsClosed() {
+		return fmt.Errorf("datastore batch: %w", badger.ErrDBClosed)
+	}
+	txn := b.rows.db.NewWriteBatch()
+	defer txn.Cancel()
+	for _, w := range b.writes {
+		err := error(nil)
+		if w.remove {
+			err = txn.Delete(w.row)
+		} else {
+			err = txn.Set(w.row, w.value)
+		}
+		if err != nil {
+			return fmt.Errorf("datastore batch: %w", err)
+		}
+	}
+	if err := txn.Flush(); err != nil {
+		return fmt.Errorf("datastore batch: %w", err)
+	}
+	return nil
+}
+
+// Query yields rows below q.Prefix in key order, if no other order is asked.
+func (r *rows) Query(_ context.Context, q query.Query) (query.Results, error) {
+	below := r.prefix + "/"
+	if path := strings.Trim(q.Prefix, "/"); path != "" {
+		below += path + "/"
+	}
+	p := &pager{rows: r, query: q, below: []byte(below), from: []byte(below)}
+	return query.NaiveQueryApply(q, query.ResultsFromIterator(q, query.Iterator{Next: p.next})), nil
+}
+
+// pager reads rows page by page.
+type pager struct {
+	rows  *rows
+	query query.Query
+	below []byte
+	from  []byte // the first row of the next page; nil after the last
+	page  []query.Entry
+}
+
+func (p *pager) next() (query.Result, bool) {
+	if len(p.page) == 0 && p.from != nil {
+		if err := p.read(); err != nil {
+			p.from = nil
+			return query.Result{Error: fmt.Errorf("datastore query: %w", err)}, true
+		}
+	}
+	if len(p.page) == 0 {
+		return query.Result{}, false
+	}
+	entry := p.page[0]
+	p.page = p.page[1:]
+	return query.Result{Entry: entry}, true
+}
+
+func (p *pager) read() error {
+	return p.rows.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{
+			PrefetchValues: !p.query.KeysOnly, PrefetchSize: pageSize, Prefix: p.below,
+		})
+		defer it.Close()
+		for it.Seek(p.from); it.Valid(); it.Next() {
+			if len(p.page) == pageSize {
+				p.from = it.Item().KeyCopy(nil)
+				return nil
+			}
+			entry, err := p.entry(it.Item())
+			if err != nil {
+				return err
+			}
+			p.page = append(p.page, entry)
+		}
+		p.from = nil
+		return nil
+	})
+}
+
+func (p *pager) entry(item *badger.Item) (query.Entry, error) {
+	entry := query.Entry{Key: string(item.Key()[len(p.rows.prefix):])}
+	if p.query.KeysOnly && !p.query.ReturnsSizes {
+		return entry, nil
+	}
+	value, err := item.ValueCopy(nil)
+	entry.Size = len(value)
+	if !p.query.KeysOnly {
+		entry.Value = value
+	}
+	return entry, err
+}

@@ -1,0 +1,69 @@
+package kad
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// ErrBusy says that too many locators wait to be announced.
+var ErrBusy = errors.New("too many locators wait to be announced")
+
+// pending holds what Provide and Withdraw asked for until the announcer takes
+// it: the last word for each locator, at most maxPending of them.
+type pending struct {
+	wake chan struct{}
+
+	mu    sync.Mutex
+	wants map[shard.Locator]bool
+	lost  bool
+}
+
+func newPending() *pending {
+	return &pending{wake: make(chan struct{}, 1), wants: make(map[shard.Locator]bool)}
+}
+
+// put notes that l is to be announced, or no longer. When there is no room it
+// notes only that something was lost, and says so with ErrBusy.
+func (p *pending) put(l shard.Locator, announce bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.wants[l]; !known && len(p.wants) >= maxPending {
+		p.lost = true
+		return ErrBusy
+	}
+	p.wants[l] = announce
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// take removes and returns up to limit locators to announce and to withdraw.
+func (p *pending) take(limit int) (announce, withdraw []shard.Locator) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l, want := range p.wants {
+		if len(announce)+len(withdraw) == limit {
+			break
+		}
+		delete(p.wants, l)
+		if want {
+			announce = append(announce, l)
+		} else {
+			withdraw = append(withdraw, l)
+		}
+	}
+	return announce, withdraw
+}
+
+// takeLost reports whether something was lost since it was asked last.
+func (p *pending) takeLost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lost := p.lost
+	p.lost = false
+	return lost
+}
