@@ -18,8 +18,13 @@ type ID [32]byte
 // Sum returns the id of a shard with these bytes.
 func Sum(data []byte) ID { return blake3.Sum256(data) }
 
-// ParseID reads the text form of an id.
+const idTextLength = 59 // "b" and 58 characters for 36 bytes
+
+// ParseID reads what [ID.String] writes, and no other spelling of a CID.
 func ParseID(text string) (ID, error) {
+	if len(text) != idTextLength {
+		return ID{}, fmt.Errorf("shard id %.64q: %d characters are expected", text, idTextLength)
+	}
 	c, err := cid.Decode(text)
 	if err != nil {
 		return ID{}, fmt.Errorf("shard id %.64q: %w", text, err)
@@ -29,7 +34,11 @@ func ParseID(text string) (ID, error) {
 		return ID{}, fmt.Errorf("shard id %.64q: not a raw blake3-256 CIDv1", text)
 	}
 	hash := c.Hash()
-	return ID(hash[len(hash)-len(ID{}):]), nil
+	id := ID(hash[len(hash)-len(ID{}):])
+	if id.String() != text {
+		return ID{}, fmt.Errorf("shard id %.64q: not in its one spelling, %s", text, id)
+	}
+	return id, nil
 }
 
 // Cid returns the id as a CIDv1.

@@ -134,10 +134,13 @@ func recordHost(info peer.AddrInfo) hostRecord {
 	return r
 }
 
-// info drops addresses that make no sense: they are hints.
+// info drops addresses that make no sense or are too long: they are hints.
 func (r hostRecord) info() peer.AddrInfo {
 	info := peer.AddrInfo{ID: r.Peer}
 	for _, b := range r.Addrs[:min(len(r.Addrs), maxAddrs)] {
+		if len(b) > maxAddrLength {
+			continue
+		}
 		if addr, err := ma.NewMultiaddrBytes(b); err == nil {
 			info.Addrs = append(info.Addrs, addr)
 		}

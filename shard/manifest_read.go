@@ -189,7 +189,8 @@ func (m *Manifest) readSegments(r *frameReader) (private privateRecord, err erro
 			return private, err
 		}
 		if kind == kindPrivate && m.Count > 0 {
-			return private, r.decode(payload, &private)
+			err := r.decode(payload, &private)
+			return private, err
 		}
 		if kind != kindSegment || m.Count >= MaxSegments {
 			return private, fmt.Errorf("%w: record %d after %d segments", ErrManifest, kind, m.Count)
@@ -243,6 +244,9 @@ func (m *Manifest) addHosts(r *frameReader, payload []byte) error {
 		return fmt.Errorf("%w: more than %d hosts", ErrManifest, maxHosts)
 	}
 	for _, h := range table.Hosts {
+		if h.Peer == "" {
+			return fmt.Errorf("%w: host %d has no peer id", ErrManifest, len(m.Hosts))
+		}
 		m.Hosts = append(m.Hosts, h.info())
 	}
 	return nil

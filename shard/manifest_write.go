@@ -14,7 +14,8 @@ import (
 
 // ManifestWriter writes a read manifest as a stream: every segment in order,
 // [ManifestWriter.Core], hosts, placements, [ManifestWriter.Close]. It holds
-// no more than one record in memory.
+// no more than one record in memory. What [OpenManifest] would refuse, it
+// refuses to write: records out of this order, and numbers out of bounds.
 type ManifestWriter struct {
 	out    *bufio.Writer
 	all    *blake3.Hasher // every byte
@@ -22,15 +23,18 @@ type ManifestWriter struct {
 	seed   Seed
 	file   FileID
 	mesh   string
+	scheme Scheme
 	grant  Digest
+	stage  byte // kind of the last record
 	count  int
 	sealed int64
 	hosts  int
+	next   int // first segment that may be placed
 }
 
 // NewManifestWriter starts the manifest of a file of the owner's.
 func NewManifestWriter(w io.Writer, seed Seed, file FileID, mesh string, scheme Scheme) (*ManifestWriter, error) {
-	m := &ManifestWriter{out: bufio.NewWriterSize(w, 64<<10), all: blake3.New(), frames: blake3.New(), seed: seed, file: file, mesh: mesh}
+	m := &ManifestWriter{out: bufio.NewWriterSize(w, 64<<10), all: blake3.New(), frames: blake3.New(), seed: seed, file: file, mesh: mesh, scheme: scheme}
 	if err := scheme.Validate(); err != nil {
 		return nil, err
 	}
@@ -43,6 +47,7 @@ func NewManifestWriter(w io.Writer, seed Seed, file FileID, mesh string, scheme 
 	if err := m.start(capability{What: capabilityRead, Key: key[:], Mesh: mesh}); err != nil {
 		return nil, err
 	}
+	m.stage = kindHead
 	return m, m.frame(kindHead, head{Grant: grant, Data: scheme.Data, Parity: scheme.Parity}, m.frames)
 }
 
@@ -51,13 +56,26 @@ func (m *ManifestWriter) Segment(s Segment) error {
 	if int(s.Number) != m.count || m.count >= MaxSegments {
 		return fmt.Errorf("manifest: segment %d where %d is next, of at most %d", s.Number, m.count, MaxSegments)
 	}
+	if err := m.enter(kindSegment, kindHead, kindSegment); err != nil {
+		return err
+	}
+	record := s.record()
+	if _, err := record.segment(s.Number, m.scheme); err != nil {
+		return err
+	}
 	m.count++
 	m.sealed += int64(s.Sealed)
-	return m.frame(kindSegment, s.record(), m.frames)
+	return m.frame(kindSegment, record, m.frames)
 }
 
 // Core seals the private part and signs the core. No segment comes after it.
 func (m *ManifestWriter) Core(p Private) error {
+	if err := m.enter(kindCore, kindSegment, kindSegment); err != nil {
+		return err
+	}
+	if plain := m.sealed - int64(m.count)*SealOverhead; p.File != m.file || p.Size != plain {
+		return fmt.Errorf("manifest: private part of %d bytes of another file, or with other segments: they hold %d", p.Size, plain)
+	}
 	private, err := p.seal(m.seed.FileKey(m.file))
 	if err != nil {
 		return err
@@ -75,6 +93,9 @@ func (m *ManifestWriter) Core(p Private) error {
 
 // Hosts adds to the host table; the first host is number 0.
 func (m *ManifestWriter) Hosts(hosts []peer.AddrInfo) error {
+	if err := m.enter(kindHosts, kindCore, kindHosts); err != nil {
+		return err
+	}
 	if m.hosts += len(hosts); m.hosts > maxHosts {
 		return fmt.Errorf("manifest: %d hosts, at most %d fit", m.hosts, maxHosts)
 	}
@@ -83,6 +104,9 @@ func (m *ManifestWriter) Hosts(hosts []peer.AddrInfo) error {
 		hosts = hosts[len(some):]
 		var r hostsRecord
 		for _, h := range some {
+			if _, err := peer.IDFromBytes([]byte(h.ID)); err != nil {
+				return fmt.Errorf("manifest: host %q: %w", string(h.ID), err)
+			}
 			r.Hosts = append(r.Hosts, recordHost(h))
 		}
 		if err := m.frame(kindHosts, r); err != nil {
@@ -95,11 +119,39 @@ func (m *ManifestWriter) Hosts(hosts []peer.AddrInfo) error {
 // Placed adds who holds the shards of a segment. Segments come in ascending
 // order.
 func (m *ManifestWriter) Placed(segment uint32, placed []Placement) error {
+	if err := m.enter(kindPlacement, kindCore, kindPlacement); err != nil {
+		return err
+	}
+	if int(segment) < m.next || int(segment) >= m.count {
+		return fmt.Errorf("manifest: placement of segment %d where %d to %d may come", segment, m.next, m.count-1)
+	}
+	for _, p := range placed {
+		if int(p.Index) >= m.scheme.Shards() || int(p.Host) >= m.hosts {
+			return fmt.Errorf("manifest: placement of index %d of %d at host %d of %d", p.Index, m.scheme.Shards(), p.Host, m.hosts)
+		}
+	}
+	m.next = int(segment) + 1
 	return m.frame(kindPlacement, placementRecord{Segment: segment, Placed: packPlacements(placed)})
 }
 
 // Close writes the end and flushes. The underlying writer stays open.
 func (m *ManifestWriter) Close() error {
+	if err := m.enter(kindEnd, kindCore, kindPlacement); err != nil {
+		return err
+	}
+	return m.end()
+}
+
+// enter notes that a record of kind comes next, after one of kinds from to.
+func (m *ManifestWriter) enter(kind, from, to byte) error {
+	if m.stage < from || m.stage > to {
+		return fmt.Errorf("manifest: record %d cannot follow record %d", kind, m.stage)
+	}
+	m.stage = kind
+	return nil
+}
+
+func (m *ManifestWriter) end() error {
 	sum := m.all.Sum(nil)
 	if err := wire.WriteFrame(m.out, kindEnd, sum); err != nil {
 		return err
@@ -145,7 +197,7 @@ func (m *Manifest) Export(w io.Writer) error {
 	if _, err := io.Copy(io.MultiWriter(out.out, out.all), rest); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return out.Close()
+	return out.end()
 }
 
 func packPlacements(placed []Placement) []byte {

@@ -9,7 +9,12 @@ import "slices"
 func Margin(s Scheme, placed []Placement) int {
 	indices := map[uint8]bool{}
 	load := map[uint16]int{}
+	seen := map[Placement]bool{}
 	for _, p := range placed {
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
 		indices[p.Index] = true
 		load[p.Host]++
 	}

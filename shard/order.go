@@ -62,8 +62,8 @@ func OpenOffer(s wire.Signed, g Grant, grant Digest) (Offer, error) {
 	if o.Length == 0 || o.Length > MaxShardLength {
 		return Offer{}, fmt.Errorf("offer: %w", wire.ErrTooBig.With("a shard of %d bytes; 1 to %d are taken", o.Length, MaxShardLength))
 	}
-	if o.Segment >= MaxSegments || o.Index >= MaxShards {
-		return Offer{}, fmt.Errorf("offer: segment %d, index %d: %w", o.Segment, o.Index, wire.ErrBadRequest)
+	if o.Segment >= MaxSegments || o.Index >= MaxShards || time.Duration(o.Lease)*time.Second > LeaseMax {
+		return Offer{}, fmt.Errorf("offer: segment %d, index %d, lease of %d s: %w", o.Segment, o.Index, o.Lease, wire.ErrBadRequest)
 	}
 	return o, nil
 }
@@ -89,7 +89,8 @@ func (r Receipt) Sign(host ed25519.PrivateKey, mesh string) (wire.Signed, error)
 // OpenReceipt returns the receipt in s when host signed it, and it promises
 // exactly what o asked for, for at least the time asked (less [ClockSlack]).
 // A host that answers with another shard's receipt gets
-// [wire.ErrBadSignature].
+// [wire.ErrBadSignature]. Both times are by the host's clock: whether they
+// agree with the caller's is for the caller to check.
 func OpenReceipt(s wire.Signed, host peer.ID, mesh string, o Offer) (Receipt, error) {
 	key, err := PeerKey(host)
 	if err != nil {
@@ -103,7 +104,7 @@ func OpenReceipt(s wire.Signed, host peer.ID, mesh string, o Offer) (Receipt, er
 	if got != o || r.Host != host {
 		return Receipt{}, fmt.Errorf("receipt: for another shard or host: %w", wire.ErrBadSignature)
 	}
-	if r.LeaseEnd-r.Time < int64(o.Lease)-int64(ClockSlack/time.Second) {
+	if r.Time < 0 || r.LeaseEnd < r.Time || r.LeaseEnd-r.Time < int64(o.Lease)-int64(ClockSlack/time.Second) {
 		return Receipt{}, fmt.Errorf("receipt: lease of %d s, %d s were asked: %w", r.LeaseEnd-r.Time, o.Lease, wire.ErrBadRequest)
 	}
 	return r, nil
@@ -140,7 +141,7 @@ func OpenOrder(s wire.Signed, key ed25519.PublicKey, kind, mesh string, grant Di
 	if o.Grant != grant || o.Host != host {
 		return Order{}, fmt.Errorf("%s: made for another file or host: %w", kind, wire.ErrBadSignature)
 	}
-	if now.Unix() > o.NotAfter+int64(ClockSlack/time.Second) {
+	if now.Unix()-int64(ClockSlack/time.Second) > o.NotAfter {
 		return Order{}, fmt.Errorf("%s: %w", kind, wire.ErrExpired)
 	}
 	return o, nil

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/zeebo/blake3"
 
@@ -13,13 +15,26 @@ import (
 
 // Private is what only a reader of the file may know.
 type Private struct {
-	File    FileID `cbor:"1,keyasint"`
-	Name    string `cbor:"2,keyasint"` // as the owner gave it; see [SafeName]
-	Size    int64  `cbor:"3,keyasint"` // bytes of plaintext
-	Mode    uint32 `cbor:"4,keyasint"` // Unix permission bits
-	ModTime int64  `cbor:"5,keyasint"` // Unix nanoseconds
-	Content Digest `cbor:"6,keyasint"` // see [ContentHash]
+	File    FileID
+	Name    string // as the owner gave it, any bytes; see [SafeName]
+	Size    int64  // bytes of plaintext
+	Mode    uint32 // Unix permission bits; a reader gets those in 0777
+	ModTime int64  // Unix nanoseconds
+	Content Digest // see [ContentHash]
 }
+
+// privateBody is how a [Private] is written. The name is a byte string: not
+// every name of a file is valid UTF-8.
+type privateBody struct {
+	File    FileID `cbor:"1,keyasint"`
+	Name    []byte `cbor:"2,keyasint"`
+	Size    int64  `cbor:"3,keyasint"`
+	Mode    uint32 `cbor:"4,keyasint"`
+	ModTime int64  `cbor:"5,keyasint"`
+	Content Digest `cbor:"6,keyasint"`
+}
+
+const modeBits = 0o777
 
 type privateRecord struct {
 	Nonce  Nonce  `cbor:"1,keyasint"`
@@ -33,7 +48,7 @@ func (p Private) seal(key FileKey) (privateRecord, error) {
 	if len(p.Name) > maxName {
 		return privateRecord{}, fmt.Errorf("name of %d bytes, at most %d fit a manifest", len(p.Name), maxName)
 	}
-	plain, err := wire.Marshal(p)
+	plain, err := wire.Marshal(privateBody{File: p.File, Name: []byte(p.Name), Size: p.Size, Mode: p.Mode, ModTime: p.ModTime, Content: p.Content})
 	if err != nil {
 		return privateRecord{}, fmt.Errorf("private part: %w", err)
 	}
@@ -47,14 +62,14 @@ func (r privateRecord) open(key FileKey, locator Locator) (Private, error) {
 	if err != nil {
 		return Private{}, fmt.Errorf("%w: its private part does not open with its key", ErrManifest)
 	}
-	var p Private
-	if err := wire.Unmarshal(plain, &p); err != nil {
+	var b privateBody
+	if err := wire.Unmarshal(plain, &b); err != nil {
 		return Private{}, fmt.Errorf("%w: private part: %w", ErrManifest, err)
 	}
-	if p.File.Locator() != locator || p.Size < 0 || len(p.Name) > maxName {
+	if b.File.Locator() != locator || b.Size < 0 || len(b.Name) > maxName {
 		return Private{}, fmt.Errorf("%w: its private part belongs to another file", ErrManifest)
 	}
-	return p, nil
+	return Private{File: b.File, Name: string(b.Name), Size: b.Size, Mode: b.Mode & modeBits, ModTime: b.ModTime, Content: b.Content}, nil
 }
 
 // ContentHash hashes a file's plaintext from the BLAKE3-256 hashes of its
@@ -73,19 +88,27 @@ func (c *ContentHash) Sum() Digest { return Digest(c.hasher.Sum(nil)) }
 // SumPlain returns the hash of one segment's plaintext.
 func SumPlain(plain []byte) Digest { return blake3.Sum256(plain) }
 
+// maxSafeName is the longest name that common file systems take, in bytes.
+const maxSafeName = 255
+
 // SafeName returns what a file may be called on this machine when a manifest
-// calls it name: the last element of the path, without control characters, and
-// never empty, "." or "..". A manifest may come from anybody.
+// calls it name: the last element of the path, at most 255 bytes, without
+// control characters and marks that turn text around, and never empty, "." or
+// a name that the system keeps for itself. A manifest may come from anybody.
 func SafeName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(name, ""))
 	name = strings.TrimRight(name, `/\ `)
-	name = filepath.Base(name[strings.LastIndexAny(name, `/\:`)+1:])
-	if name == "." || name == ".." || name == "" || name == string(filepath.Separator) {
+	name = name[strings.LastIndexAny(name, `/\:`)+1:]
+	for len(name) > maxSafeName {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	if strings.Trim(name, ". ") == "" || !filepath.IsLocal(name) {
 		return "unnamed"
 	}
 	return name

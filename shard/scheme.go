@@ -23,7 +23,10 @@ func ParseScheme(text string) (Scheme, error) {
 	if n != 2 || s.String() != text {
 		return Scheme{}, fmt.Errorf("%w: %.32q is not of the form DATA+PARITY, 8+12 say", ErrScheme, text)
 	}
-	return s, s.Validate()
+	if err := s.Validate(); err != nil {
+		return Scheme{}, err
+	}
+	return s, nil
 }
 
 // Validate returns [ErrScheme], wrapped, unless 1 ≤ Data, 0 ≤ Parity and there

@@ -1,0 +1,29 @@
+package shard
+
+import "testing"
+
+func TestKeysAreAllDifferent(t *testing.T) {
+	seen := map[string]string{}
+	note := func(name string, key []byte) {
+		if other, ok := seen[string(key)]; ok {
+			t.Errorf("%s equals %s", name, other)
+		}
+		seen[string(key)] = name
+	}
+	seed, file := fixedSeed(), fixedFile()
+	for _, s := range []Seed{seed, {}} {
+		for _, f := range []FileID{file, {}} {
+			name := f.String()
+			key := s.FileKey(f)
+			private := key.privateKey()
+			note("seed of "+name, append(s[:], f[:]...))
+			note("file key of "+name, key[:])
+			note("private key of "+name, private[:])
+			note("admin key of "+name, s.AdminKey(f).Seed())
+			note("repair key of "+name, key.RepairKey().Seed())
+		}
+	}
+	if fixedFile().Locator() == (FileID{}).Locator() {
+		t.Error("two files share a locator")
+	}
+}
