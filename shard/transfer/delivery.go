@@ -1,0 +1,243 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/wire"
+)
+
+// When a transfer lags: judged against the median of the same segment, and
+// never before half of it is in.
+const (
+	lagFactor = 3
+	lagFloor  = 700 * time.Millisecond
+	lagCheck  = 100 * time.Millisecond
+)
+
+// errLagging ends a transfer whose shard goes to a spare instead.
+var errLagging = errors.New("lags behind the other hosts")
+
+// delivery brings the shards of one segment to their hosts.
+type delivery struct {
+	p       *put
+	s       *segment
+	ids     []shard.ID
+	hash    []sync.Once
+	load    load
+	placed  []placedShard
+	running map[int]*sending
+	times   []time.Duration // of transfers that ended well
+	results chan outcome
+}
+
+// sending is one shard on its way to one host.
+type sending struct {
+	index  int
+	host   peer.ID
+	began  time.Time
+	cancel context.CancelCauseFunc
+}
+
+type outcome struct {
+	sending *sending
+	receipt shard.Receipt
+	err     error
+}
+
+func (p *put) newDelivery(s *segment) *delivery {
+	n := p.scheme.Shards()
+	d := &delivery{
+		p: p, s: s, ids: make([]shard.ID, n), hash: make([]sync.Once, n),
+		load: load{}, running: map[int]*sending{}, results: make(chan outcome, n),
+	}
+	for index, r := range s.known {
+		d.placed = append(d.placed, placedShard{Index: index, Host: r.Host})
+		d.load[r.Host]++
+	}
+	return d
+}
+
+// run sends every shard that has no receipt yet and replaces hosts that fail or
+// lag. It ends when nothing is left to try; the error is a [*ShortError] when
+// the segment is not safe then.
+func (d *delivery) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer d.drain()
+	defer cancel()
+	for range d.placed {
+		d.p.safe.one(d.s.plain)
+	}
+	for index := range d.s.shards {
+		if _, known := d.s.known[uint8(index)]; known {
+			continue
+		}
+		if host, ok := d.p.roster.assign(d.s.sealing.Number, index, d.load); ok {
+			d.send(ctx, index, host)
+		}
+	}
+	check := time.NewTicker(lagCheck)
+	defer check.Stop()
+	for len(d.running) > 0 {
+		select {
+		case o := <-d.results:
+			if err := d.ended(ctx, o); err != nil {
+				return err
+			}
+		case <-check.C:
+			d.replaceLaggards(ctx)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return d.judge()
+}
+
+// judge says whether enough of the segment is under receipt.
+func (d *delivery) judge() error {
+	have, want, enough := len(d.placed), d.p.scheme.Shards(), d.p.scheme.Enough()
+	d.hashAll()
+	if have < enough {
+		return &ShortError{Scheme: d.p.scheme, Need: enough, Have: have, Known: d.p.known, Refused: d.p.roster.reasons(), Segment: int(d.s.sealing.Number)}
+	}
+	if have < want {
+		d.p.fellShort(fmt.Sprintf("segment %d is on %d hosts of %d", d.s.sealing.Number, have, want))
+	}
+	return nil
+}
+
+// send starts a transfer. The segment's load has counted it already.
+func (d *delivery) send(ctx context.Context, index int, host peer.ID) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := &sending{index: index, host: host, began: time.Now(), cancel: cancel}
+	d.running[index] = s
+	go func() {
+		defer cancel(nil)
+		receipt, err := d.transfer(ctx, s)
+		d.results <- outcome{sending: s, receipt: receipt, err: err}
+	}()
+}
+
+// drain waits for the transfers that are still under way; their context has
+// ended.
+func (d *delivery) drain() {
+	for range d.running {
+		<-d.results
+	}
+}
+
+// ended takes in how a transfer went.
+func (d *delivery) ended(ctx context.Context, o outcome) error {
+	index := o.sending.index
+	delete(d.running, index)
+	if o.err == nil {
+		d.times = append(d.times, time.Since(o.sending.began))
+		d.placed = append(d.placed, placedShard{Index: uint8(index), Host: o.receipt.Host})
+		if err := d.p.noteReceipt(o.receipt); err != nil {
+			return err
+		}
+		d.p.safe.one(d.s.plain)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	d.p.e.log.InfoContext(ctx, "host is passed over", "peer", o.sending.host, "segment", d.s.sealing.Number, "index", index, "err", o.err)
+	if host, ok := d.p.roster.replace(o.sending.host, d.load); ok {
+		d.send(ctx, index, host)
+	}
+	return nil
+}
+
+// replaceLaggards moves the shards of hosts that lag to spares that are ready.
+func (d *delivery) replaceLaggards(ctx context.Context) {
+	if len(d.placed)*2 < d.p.scheme.Shards() || len(d.times) == 0 {
+		return
+	}
+	slices.Sort(d.times)
+	limit := max(lagFactor*d.times[len(d.times)/2], lagFloor)
+	for _, s := range d.running {
+		if time.Since(s.began) > limit && d.p.roster.hasOther(d.load) {
+			d.p.roster.lose(s.host, "too slow")
+			s.cancel(errLagging)
+		}
+	}
+}
+
+// transfer offers one shard to one host until it has the receipt, the host is
+// given up, or another host can step in.
+func (d *delivery) transfer(ctx context.Context, s *sending) (shard.Receipt, error) {
+	offer, err := d.offer(s.index)
+	if err != nil {
+		return shard.Receipt{}, err
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		receipt, err := d.try(ctx, s.host, offer, d.s.shards[s.index])
+		if err == nil {
+			d.p.roster.succeeded(s.host)
+			return receipt, nil
+		}
+		if ctx.Err() != nil {
+			return shard.Receipt{}, context.Cause(ctx)
+		}
+		if !d.worthRetry(s.host, err) {
+			return shard.Receipt{}, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return shard.Receipt{}, context.Cause(ctx)
+		}
+	}
+}
+
+// worthRetry judges a failure. A host that refuses, lies or stalls is given up
+// at once; one that cannot be reached only when its patience is used up.
+func (d *delivery) worthRetry(h peer.ID, err error) bool {
+	switch {
+	case errors.Is(err, wire.ErrBusy), errors.Is(err, wire.ErrInProgress):
+		return d.p.roster.failed(h, reason(err), time.Now())
+	case refused(err):
+		d.p.roster.lose(h, reason(err))
+		return false
+	}
+	return d.p.roster.failed(h, reason(err), time.Now()) && !d.p.roster.hasOther(d.load)
+}
+
+func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, body []byte) (shard.Receipt, error) {
+	if err := d.p.e.connect(ctx, h); err != nil {
+		return shard.Receipt{}, err
+	}
+	_, receipt, err := d.p.e.cfg.Client.Offer(ctx, h, offer, body, func(n int) { d.p.count(ctx, n) })
+	return receipt, err
+}
+
+// offer hashes and signs what is offered.
+func (d *delivery) offer(index int) (exchange.Outgoing, error) {
+	d.hashShard(index)
+	terms := shard.Offer{
+		Grant: d.p.digest, Shard: d.ids[index], Segment: d.s.sealing.Number, Index: uint8(index),
+		Length: uint32(d.s.length), Lease: uint32(d.p.opts.Lease / time.Second),
+	}
+	signed, err := terms.Sign(d.p.repair, d.p.e.cfg.Mesh)
+	return exchange.Outgoing{Grant: d.p.grant, Offer: signed, Terms: terms}, err
+}
+
+func (d *delivery) hashShard(index int) {
+	d.hash[index].Do(func() { d.ids[index] = shard.Sum(d.s.shards[index]) })
+}
+
+// hashAll names the shards that no host took, for the manifest lists them too.
+func (d *delivery) hashAll() {
+	for index := range d.ids {
+		d.hashShard(index)
+	}
+}

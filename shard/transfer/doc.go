@@ -1,0 +1,48 @@
+// Package transfer moves whole files between their owner and many hosts: put,
+// get, remove, and the choice of hosts.
+//
+// # Put
+//
+//	candidates → ASK → scheme → for each segment, two at a time:
+//	  read → hash → (journal, fsync) → seal → encode → offer each shard to its
+//	  host → receipts → journal … → manifest
+//
+// A put is done when every shard has a receipt that verifies. A host that
+// refuses, lies or stalls is given up and a spare takes its place; one that
+// cannot be reached is tried again for 10 s unless a spare is ready. Lag is
+// judged against the median of the same segment, and a laggard is replaced only
+// when a spare is ready. When hosts run short, a segment with Data + ⌈⅔ Parity⌉
+// receipts is good enough, and the result says so; with fewer the put ends with
+// [*ShortError].
+//
+// # Journal
+//
+// Until a put is done its journal tells how each segment was sealed and who gave
+// receipts. The seal is on disk before the first byte of the segment leaves, so
+// that no nonce ever seals two plaintexts, whatever dies in between. The same
+// put again reads the file again, compares each segment's hash, and sends only
+// what has no receipt. Frames of package wire, payload CRC-32C ‖ CBOR:
+//
+//	kind 1 start     1 version · 2 source · 3 file id · 4 Data · 5 Parity · 6 segment length · 7 mesh
+//	kind 2 segment   1 number · 2 sealed length · 3 last · 4 nonce · 5 plaintext hash
+//	kind 3 receipt   as the host signed it, without the signature, which was verified
+//	kind 4 done      1 number · 2 shard ids · 3 list of {1 index · 2 host}
+//	kind 5 host      1 peer id · 2 addresses
+//
+// A second segment record for a number replaces the first and drops its
+// receipts. The first record that is torn ends the journal.
+//
+// # Get
+//
+// For each segment, two at a time, Data shards from the best hosts; each is
+// checked against its id when it ends. A fetch that fails is replaced at once,
+// one without progress gets company after 1.5 times the usual time. When the
+// manifest's placements are not enough, the routing layer and LIST are asked.
+// The file grows as NAME.part, in order, and is renamed when it is whole.
+//
+// # Memory
+//
+// Each put and get works in two segment buffers outside the garbage-collected
+// heap, [DefaultBudget] in all; nothing else grows with the file but 8 bytes
+// and a few words per segment.
+package transfer

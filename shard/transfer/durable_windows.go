@@ -1,0 +1,7 @@
+package transfer
+
+// syncFolder does nothing: NTFS journals its names, and a folder cannot be
+// synced there.
+func syncFolder(string) error { return nil }
+
+const noFollow = 0

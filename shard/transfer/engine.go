@@ -1,0 +1,103 @@
+package transfer
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
+)
+
+// Finder knows peers. The routing layer and the peer cache are behind it.
+type Finder interface {
+	// Candidates yields peers that may take shards, the likeliest first. It ends
+	// by itself within seconds.
+	Candidates(ctx context.Context) iter.Seq[peer.AddrInfo]
+	// Find yields hosts that announced a file, as they are found.
+	Find(ctx context.Context, file shard.Locator) iter.Seq[peer.AddrInfo]
+	// FindPeer returns the addresses at which a peer is now.
+	FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error)
+}
+
+// Config is what an [Engine] works with. Host, Client, Finder, Mesh and the two
+// folders are needed.
+type Config struct {
+	Host      host.Host
+	Client    *exchange.Client
+	Finder    Finder
+	Mesh      string
+	Seed      shard.Seed
+	Journal   string // folder of unfinished puts
+	Manifests string // folder of the owner's manifests
+	Budget    int    // bytes of buffers of one put or get; 0 = [DefaultBudget]
+	Logger    *slog.Logger
+}
+
+// DefaultBudget is how many bytes of segment buffers a put works with: two
+// segments of scheme 8+12.
+const DefaultBudget = 80 << 20
+
+// Engine moves whole files: it puts, gets and removes them. It is safe for
+// concurrent use; each call takes its own buffers.
+type Engine struct {
+	cfg     Config
+	log     *slog.Logger
+	mu      sync.Mutex
+	claimed map[string]bool // journals that a put works on
+}
+
+// New returns an engine; it starts nothing.
+func New(cfg Config) *Engine {
+	if cfg.Budget == 0 {
+		cfg.Budget = DefaultBudget
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]bool{}}
+}
+
+// Progress tells how far a call has come. Done counts bytes of the file that
+// are safe at their destination: under receipt, or written.
+type Progress struct {
+	Phase string // "find", "put", "get", "remove"
+	Done  int64  // bytes of the file (hosts, for "find" and "remove")
+	Total int64  // -1 while unknown
+	Note  string // what a person should know: a slow host was replaced, say
+}
+
+// remember adds address hints of peers that are about to be dialled.
+func (e *Engine) remember(peers ...peer.AddrInfo) {
+	for _, p := range peers {
+		e.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
+	}
+}
+
+// connectTimeout bounds one dial; a peer that needs longer is as good as dead
+// while others wait.
+const connectTimeout = 5 * time.Second
+
+// connect sees to a connection to p: by the addresses known, and when they are
+// stale by those that the routing layer finds.
+func (e *Engine) connect(ctx context.Context, p peer.ID) error {
+	dial, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	err := e.cfg.Host.Connect(dial, peer.AddrInfo{ID: p})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	look, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	info, findErr := e.cfg.Finder.FindPeer(look, p)
+	if findErr != nil || len(info.Addrs) == 0 {
+		return err
+	}
+	return e.cfg.Host.Connect(look, info)
+}

@@ -1,0 +1,74 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/batchain/batchain/shard"
+)
+
+var (
+	// ErrChanged means that a file was written to while it was read.
+	ErrChanged = errors.New("changed while read")
+	// ErrExists means that the output is there and may not be replaced.
+	ErrExists = errors.New("output exists")
+	// ErrNoKey means that a manifest lacks the key for what was asked.
+	ErrNoKey = errors.New("wrong key")
+	// ErrPutBusy means that another put of the same file is under way.
+	ErrPutBusy = errors.New("another put of this file is under way")
+)
+
+// ShortError means that there are too few hosts with room for a scheme, now.
+// Nothing of the file is lost: its journal stays.
+type ShortError struct {
+	Scheme  shard.Scheme
+	Need    int // hosts (or receipts of one segment, once bytes have moved)
+	Have    int
+	Known   int            // peers that were asked
+	Refused map[string]int // why peers said no, and how many did
+	Segment int            // that could not be placed; -1 before the first
+}
+
+// Error says what is missing.
+func (e *ShortError) Error() string {
+	if e.Segment >= 0 {
+		return fmt.Sprintf("segment %d is safe on %d hosts only, scheme %s needs at least %d", e.Segment, e.Have, e.Scheme, e.Need)
+	}
+	if e.Known == 0 {
+		return "no hosts found"
+	}
+	return fmt.Sprintf("%d hosts are needed for scheme %s, only %d can take a shard now", e.Need, e.Scheme, e.Have)
+}
+
+// Why tells how many peers are known and what the others answered.
+func (e *ShortError) Why() string {
+	text := fmt.Sprintf("%d peers were asked", e.Known)
+	var parts []string
+	for why, n := range e.Refused {
+		parts = append(parts, fmt.Sprintf("%d: %s", n, why))
+	}
+	if len(parts) > 0 {
+		text += "; " + strings.Join(parts, ", ")
+	}
+	return text
+}
+
+// UnreachableError means that too few shards of a segment can be had.
+type UnreachableError struct {
+	Segment     int
+	Need, Have  int               // shards
+	Unreachable int               // shards whose hosts do not answer
+	Damaged     int               // shards that hosts answered for wrongly, or not any more
+	Hosts       map[string]string // what each host said
+}
+
+// Error says what is missing.
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("segment %d needs %d shards, only %d can be had: hosts of %d do not answer, %d are gone or damaged",
+		e.Segment, e.Need, e.Have, e.Unreachable, e.Damaged)
+}
+
+// Lost reports whether the segment would be lost even if every host that does
+// not answer came back with a good shard.
+func (e *UnreachableError) Lost() bool { return e.Have+e.Unreachable < e.Need }

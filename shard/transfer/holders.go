@@ -1,0 +1,169 @@
+package transfer
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// When a fetch without progress gets company, and how long a host that failed
+// is asked last.
+const (
+	hedgeFactor  = 1.5
+	hedgeFloor   = 200 * time.Millisecond
+	hedgeUnknown = 500 * time.Millisecond // estimate before any fetch has ended
+	downTime     = 10 * time.Second
+)
+
+// holders is what a get learns about the hosts of its file. It is safe for
+// concurrent use.
+type holders struct {
+	mu     sync.Mutex
+	table  []peer.AddrInfo // the manifest's
+	record map[peer.ID]*record
+	extra  map[place][]peer.ID // holders that the manifest does not list
+	pace   time.Duration       // moving average of a shard's time, over all hosts
+}
+
+// place is one index of one segment.
+type place struct {
+	segment uint32
+	index   uint8
+}
+
+type record struct {
+	pace    time.Duration // moving average of a shard's time
+	strikes int           // stalls and lies
+	down    time.Time     // asked last until then
+	said    string        // why it did not serve, for the person
+}
+
+func newHolders(m *shard.Manifest) *holders {
+	return &holders{table: m.Hosts, record: map[peer.ID]*record{}, extra: map[place][]peer.ID{}}
+}
+
+// origin is one way to get one shard of a segment.
+type source struct {
+	index uint8
+	host  peer.ID
+}
+
+// sources lists every known way to get a shard of s, the best first: hosts that
+// serve before those that did not, data shards before parity, the fast first.
+func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []source {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []source
+	add := func(x source) {
+		if !slices.Contains(all, x) {
+			all = append(all, x)
+		}
+	}
+	for _, p := range s.Placed {
+		add(source{p.Index, h.table[p.Host].ID})
+	}
+	for index := range scheme.Shards() {
+		for _, host := range h.extra[place{s.Number, uint8(index)}] {
+			add(source{uint8(index), host})
+		}
+	}
+	now := time.Now()
+	slices.SortStableFunc(all, func(a, b source) int {
+		return slices.Compare(h.rank(a, scheme, now), h.rank(b, scheme, now))
+	})
+	return all
+}
+
+func (h *holders) rank(s source, scheme shard.Scheme, now time.Time) []int64 {
+	r := h.of(s.host)
+	down, parity := int64(0), int64(0)
+	if now.Before(r.down) {
+		down = 1
+	}
+	if int(s.index) >= scheme.Data {
+		parity = 1
+	}
+	return []int64{down, int64(r.strikes), parity, int64(r.pace)}
+}
+
+func (h *holders) of(p peer.ID) *record {
+	r := h.record[p]
+	if r == nil {
+		r = &record{}
+		h.record[p] = r
+	}
+	return r
+}
+
+// served takes in the time that a shard took.
+func (h *holders) served(p peer.ID, took time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.of(p)
+	r.pace, h.pace = average(r.pace, took), average(h.pace, took)
+	r.down, r.strikes, r.said = time.Time{}, max(0, r.strikes-1), ""
+}
+
+func average(old, now time.Duration) time.Duration {
+	if old == 0 {
+		return now
+	}
+	return (3*old + now) / 4
+}
+
+// failed notes that a host did not serve a shard.
+func (h *holders) failed(p peer.ID, why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.of(p)
+	r.said = reason(why)
+	if !missing(why) {
+		r.down = time.Now().Add(downTime)
+	}
+}
+
+// struck notes that a host stalled or lied: it is asked after the others.
+func (h *holders) struck(p peer.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.of(p).strikes++
+}
+
+// deadline is how long a fetch from p may show no progress before another
+// source is tried as well.
+func (h *holders) deadline(p peer.ID) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	estimate := cmp.Or(h.of(p).pace, h.pace, hedgeUnknown)
+	return max(hedgeFloor, time.Duration(hedgeFactor*float64(estimate)))
+}
+
+// add takes in what a host says it holds.
+func (h *holders) add(p peer.ID, rows []shard.Held) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, row := range rows {
+		at := place{row.Segment, row.Index}
+		if !slices.Contains(h.extra[at], p) {
+			h.extra[at] = append(h.extra[at], p)
+		}
+	}
+}
+
+// said returns what each host that did not serve had to say.
+func (h *holders) said() map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	text := map[string]string{}
+	for p, r := range h.record {
+		if r.said != "" {
+			text[p.String()] = r.said
+		}
+	}
+	return text
+}

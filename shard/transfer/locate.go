@@ -1,0 +1,72 @@
+package transfer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+const (
+	locateTime = 10 * time.Second
+	orderTime  = 10 * time.Minute // how long an order to one host is good
+	maxPages   = 1 << 12          // of LIST that one host may answer
+)
+
+// locate asks the routing layer who announced the file, and every such host,
+// and those of the manifest, what it holds: placements are hints only.
+func (g *get) locate(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, locateTime)
+	defer cancel()
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	seen := map[peer.ID]bool{g.e.cfg.Host.ID(): true}
+	ask := func(p peer.AddrInfo) {
+		if seen[p.ID] || len(seen) > maxCandidates {
+			return
+		}
+		seen[p.ID] = true
+		g.e.remember(p)
+		wait.Go(func() {
+			if err := g.list(ctx, p.ID); err != nil {
+				g.e.log.DebugContext(ctx, "host does not list its shards", "peer", p.ID, "err", err)
+			}
+		})
+	}
+	for _, p := range g.m.Hosts {
+		ask(p)
+	}
+	for p := range g.e.cfg.Finder.Find(ctx, g.m.Grant.Locator) {
+		ask(p)
+	}
+}
+
+// list takes in every shard of the file that p says it holds.
+func (g *get) list(ctx context.Context, p peer.ID) error {
+	if err := g.e.connect(ctx, p); err != nil {
+		return err
+	}
+	var cursor []byte
+	for range maxPages {
+		order := shard.Order{
+			Grant: shard.GrantDigest(g.m.SignedGrant), Host: p,
+			NotAfter: time.Now().Add(orderTime).Unix(), Cursor: cursor,
+		}
+		signed, err := order.Sign(g.m.Repair, shard.OrderList, g.m.Mesh)
+		if err != nil {
+			return err
+		}
+		rows, next, err := g.e.cfg.Client.List(ctx, p, g.m.SignedGrant, signed)
+		if err != nil {
+			return err
+		}
+		g.holders.add(p, rows)
+		if cursor = next; cursor == nil {
+			return nil
+		}
+	}
+	return nil
+}

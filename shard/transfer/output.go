@@ -1,0 +1,121 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// output is where a file is written: NAME.part, which becomes NAME when it is
+// whole, or a stream.
+type output struct {
+	stream  io.Writer
+	part    *os.File // nil for a stream
+	path    string
+	force   bool
+	written int64 // bytes that are good, from the start
+}
+
+const partSuffix = ".part"
+
+func openOutput(to Destination, p shard.Private) (*output, error) {
+	if to.Stream != nil {
+		return &output{stream: to.Stream}, nil
+	}
+	path := to.Path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, shard.SafeName(p.Name))
+	}
+	if _, err := os.Lstat(path); err == nil && !to.Force {
+		return nil, fmt.Errorf("%s: %w", path, ErrExists)
+	}
+	part, err := os.OpenFile(path+partSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &output{part: part, path: path, force: to.Force}, nil
+}
+
+// read fills buf from what an earlier try left after the good bytes, and
+// reports whether there was enough. A stream has nothing.
+func (o *output) read(buf []byte) (bool, error) {
+	if o.part == nil {
+		return false, nil
+	}
+	_, err := o.part.ReadAt(buf, o.written)
+	if errors.Is(err, io.EOF) {
+		if info, statErr := o.part.Stat(); statErr == nil && info.Size() >= o.written+int64(len(buf)) && info.Size() > 0 {
+			return true, nil
+		}
+		return false, o.cut()
+	}
+	return err == nil, err
+}
+
+// accept counts bytes that were read and found good.
+func (o *output) accept(n int) { o.written += int64(n) }
+
+// cut drops everything after the good bytes.
+func (o *output) cut() error { return o.part.Truncate(o.written) }
+
+// Write appends to the good bytes.
+func (o *output) Write(b []byte) (n int, err error) {
+	if o.part == nil {
+		n, err = o.stream.Write(b)
+	} else {
+		n, err = o.part.WriteAt(b, o.written)
+	}
+	o.written += int64(n)
+	return n, err
+}
+
+// finish makes the file durable, gives it its mode and time, and its name last.
+func (o *output) finish(p shard.Private) error {
+	if o.part == nil {
+		return nil
+	}
+	if err := o.cut(); err != nil {
+		return err
+	}
+	if err := o.part.Chmod(fs.FileMode(p.Mode) & fs.ModePerm); err != nil {
+		return err
+	}
+	if err := os.Chtimes(o.part.Name(), p.Modified(), p.Modified()); err != nil {
+		return err
+	}
+	if err := o.part.Sync(); err != nil {
+		return err
+	}
+	if err := o.rename(); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(o.path))
+}
+
+// rename puts the file into its place. Without force it never replaces one that
+// appeared in the meantime: a hard link fails where a rename would not.
+func (o *output) rename() error {
+	if o.force {
+		return os.Rename(o.part.Name(), o.path)
+	}
+	err := os.Link(o.part.Name(), o.path)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", o.path, ErrExists)
+	}
+	if err != nil { // a file system without hard links
+		return os.Rename(o.part.Name(), o.path)
+	}
+	return os.Remove(o.part.Name())
+}
+
+func (o *output) close() error {
+	if o.part == nil {
+		return nil
+	}
+	return o.part.Close()
+}

@@ -1,0 +1,184 @@
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/batchain/batchain/shard"
+)
+
+const (
+	maxCandidates = 64
+	gatherTime    = 8 * time.Second
+	askTime       = 2 * time.Second
+	askAtOnce     = 32
+)
+
+// answer is what one candidate said to ASK.
+type answer struct {
+	peer  peer.ID
+	free  int64 // bytes it would take of us
+	takes bool
+	why   string // when it takes nothing
+	group string // network it is in, "" for this machine's
+}
+
+// gather asks candidates for room for bytes each, and returns what they
+// answered in the order in which they came. One that does not answer within 2 s
+// counts as a no.
+func (e *Engine) gather(ctx context.Context, from iter.Seq[peer.AddrInfo], bytes int64, lease time.Duration) []answer {
+	ctx, cancel := context.WithTimeout(ctx, gatherTime)
+	defer cancel()
+	var (
+		mu      sync.Mutex
+		answers []answer
+		wait    sync.WaitGroup
+		slots   = make(chan struct{}, askAtOnce)
+		seen    = map[peer.ID]bool{e.cfg.Host.ID(): true}
+	)
+	for p := range from {
+		if seen[p.ID] {
+			continue
+		}
+		if seen[p.ID] = true; len(seen) > maxCandidates+1 {
+			break
+		}
+		e.remember(p)
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			a := e.ask(ctx, p, bytes, lease)
+			mu.Lock()
+			defer mu.Unlock()
+			answers = append(answers, a)
+		})
+	}
+	wait.Wait()
+	return answers
+}
+
+func (e *Engine) ask(ctx context.Context, p peer.AddrInfo, bytes int64, lease time.Duration) answer {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	a := answer{peer: p.ID}
+	reply, err := e.cfg.Client.Ask(ctx, p.ID, bytes, lease)
+	switch {
+	case err != nil:
+		a.why = "no answer"
+		e.log.DebugContext(ctx, "candidate does not answer", "peer", p.ID, "err", err)
+	case !reply.Takes:
+		a.why = reason(reply.Why)
+	default:
+		a.takes, a.free = true, reply.Free
+	}
+	a.group = e.networkOf(p.ID)
+	return a
+}
+
+// networkOf names the network a connected peer is in: its IPv4 /24 or IPv6 /48.
+// Peers on this machine are in none.
+func (e *Engine) networkOf(p peer.ID) string {
+	for _, c := range e.cfg.Host.Network().ConnsToPeer(p) {
+		ip, err := manet.ToIP(c.RemoteMultiaddr())
+		if err != nil || ip.IsLoopback() {
+			continue
+		}
+		addr, _ := netip.AddrFromSlice(ip)
+		bits := 48
+		if addr = addr.Unmap(); addr.Is4() {
+			bits = 24
+		}
+		if prefix, err := addr.Prefix(bits); err == nil {
+			return prefix.String()
+		}
+	}
+	return ""
+}
+
+// wishes are what the owner asked for.
+type wishes struct {
+	scheme     shard.Scheme // zero: by the number of hosts
+	durability shard.Durability
+	colocate   bool
+	small      bool  // a file that is replicated
+	size       int64 // bytes of the file; -1 if unknown
+}
+
+// settle picks the scheme and the hosts that have room for their part of it,
+// best first. Fewer hosts with more to keep each may mean a lower rung; the
+// answer is the highest rung whose hosts all have room.
+func (w wishes) settle(answers []answer) (shard.Scheme, []answer) {
+	var hosts []answer
+	for _, a := range answers {
+		if a.takes {
+			hosts = append(hosts, a)
+		}
+	}
+	for {
+		scheme := w.schemeFor(len(hosts))
+		if len(hosts) == 0 {
+			return scheme, nil
+		}
+		need := w.perHost(scheme, len(hosts))
+		roomy := slices.DeleteFunc(slices.Clone(hosts), func(a answer) bool { return a.free < need })
+		if len(roomy) == len(hosts) || len(roomy) >= scheme.Shards() {
+			return scheme, spread(roomy)
+		}
+		hosts = roomy
+	}
+}
+
+func (w wishes) schemeFor(hosts int) shard.Scheme {
+	switch {
+	case w.scheme != shard.Scheme{}:
+		return w.scheme
+	case w.small:
+		return shard.SmallScheme(hosts)
+	default:
+		return shard.SchemeFor(hosts, w.durability)
+	}
+}
+
+// perHost is the bytes that one host must have room for.
+func (w wishes) perHost(s shard.Scheme, hosts int) int64 {
+	if w.size < 0 {
+		return 1
+	}
+	share := w.size/int64(s.Data) + 1
+	if w.colocate {
+		share *= int64(shardsPerHost(s, hosts))
+	}
+	return share
+}
+
+// shardsPerHost is the most shards of one segment that a host gets when they
+// are spread evenly.
+func shardsPerHost(s shard.Scheme, hosts int) int {
+	return (s.Shards() + hosts - 1) / max(hosts, 1)
+}
+
+// spread orders hosts so that those of different networks come first, and
+// otherwise at random: always asking the same hosts first would fill them and
+// leave others empty.
+func spread(hosts []answer) []answer {
+	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
+	nth := map[string]int{}
+	rank := map[peer.ID]int{}
+	for _, h := range hosts {
+		if h.group != "" {
+			rank[h.peer] = nth[h.group]
+			nth[h.group]++
+		}
+	}
+	slices.SortStableFunc(hosts, func(a, b answer) int { return cmp.Compare(rank[a.peer], rank[b.peer]) })
+	return hosts
+}

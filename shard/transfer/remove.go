@@ -1,0 +1,111 @@
+package transfer
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// RemoveResult tells what a remove did.
+type RemoveResult struct {
+	File      shard.FileID
+	Name      string
+	Hosts     int
+	Deleted   int       // shards that went
+	Unreached []peer.ID // hosts that keep theirs until the lease ends
+}
+
+// Remove deletes a file at every host and then its manifest. Only the owner
+// can: [ErrNoKey]. Hosts that do not answer are told of, and do not keep the
+// manifest: their leases end by themselves.
+func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progress)) (RemoveResult, error) {
+	m, closeManifest, err := e.openManifest(manifest)
+	if err != nil {
+		return RemoveResult{}, err
+	}
+	defer closeManifest()
+	if m.Key == nil {
+		return RemoveResult{}, fmt.Errorf("%w: a repair manifest cannot delete its file", ErrNoKey)
+	}
+	admin := e.cfg.Seed.AdminKey(m.Private.File)
+	if !m.Grant.Admin.Equal(admin.Public()) {
+		return RemoveResult{}, fmt.Errorf("%w: only the owner of %s can delete it", ErrNoKey, m.Private.Name)
+	}
+	r := RemoveResult{File: m.Private.File, Name: m.Private.Name}
+	e.deleteEverywhere(ctx, m, admin, &r, report)
+	if err := ctx.Err(); err != nil {
+		return r, context.Cause(ctx)
+	}
+	return r, os.Remove(manifest)
+}
+
+func (e *Engine) deleteEverywhere(ctx context.Context, m *shard.Manifest, admin ed25519.PrivateKey, r *RemoveResult, report func(Progress)) {
+	var (
+		mu    sync.Mutex
+		wait  sync.WaitGroup
+		slots = make(chan struct{}, askAtOnce)
+		done  int64
+	)
+	hosts := e.everyHost(ctx, m)
+	r.Hosts = len(hosts)
+	for _, p := range hosts {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			n, err := e.deleteAt(ctx, p, m, admin)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				e.log.InfoContext(ctx, "host did not delete", "peer", p, "err", err)
+				r.Unreached = append(r.Unreached, p)
+			}
+			r.Deleted += n
+			done++
+			report(Progress{Phase: "remove", Done: done, Total: int64(len(hosts))})
+		})
+	}
+	wait.Wait()
+}
+
+// everyHost returns the manifest's hosts and those that announced the file.
+func (e *Engine) everyHost(ctx context.Context, m *shard.Manifest) []peer.ID {
+	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
+	var hosts []peer.ID
+	add := func(p peer.AddrInfo) {
+		if !seen[p.ID] {
+			seen[p.ID] = true
+			e.remember(p)
+			hosts = append(hosts, p.ID)
+		}
+	}
+	for _, p := range m.Hosts {
+		add(p)
+	}
+	look, cancel := context.WithTimeout(ctx, locateTime)
+	defer cancel()
+	for p := range e.cfg.Finder.Find(look, m.Grant.Locator) {
+		if add(p); len(seen) > len(m.Hosts)+maxCandidates {
+			break
+		}
+	}
+	return hosts
+}
+
+func (e *Engine) deleteAt(ctx context.Context, p peer.ID, m *shard.Manifest, admin ed25519.PrivateKey) (int, error) {
+	if err := e.connect(ctx, p); err != nil {
+		return 0, err
+	}
+	order := shard.Order{Grant: shard.GrantDigest(m.SignedGrant), Host: p, NotAfter: time.Now().Add(orderTime).Unix()}
+	signed, err := order.Sign(admin, shard.OrderDelete, m.Mesh)
+	if err != nil {
+		return 0, err
+	}
+	return e.cfg.Client.Delete(ctx, p, m.SignedGrant, signed)
+}

@@ -1,0 +1,216 @@
+package transfer
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
+)
+
+const hedgeCheck = 50 * time.Millisecond
+
+// retrieval brings any Data shards of one segment.
+type retrieval struct {
+	g       *get
+	s       shard.Segment
+	length  int      // bytes of a shard
+	shards  [][]byte // by index; empty while not there
+	room    [][]byte // by index: where a shard goes
+	have    int
+	running map[uint8]*fetching
+	tried   map[source]error
+	asked   bool // holders were looked for beyond the manifest
+	results chan *fetching
+}
+
+// fetching is one shard on its way from one host.
+type fetching struct {
+	source
+	began  time.Time
+	moved  atomic.Int64 // when the last bytes came, Unix nanoseconds
+	hedged bool
+	err    error
+}
+
+// retrieve brings a segment into slab and returns its plaintext, which lies
+// there too. The slab has room for Data+Parity shards.
+func (g *get) retrieve(ctx context.Context, s shard.Segment, slab []byte) ([]byte, error) {
+	length := g.m.Scheme.ShardLength(s.Sealed)
+	r := &retrieval{
+		g: g, s: s, length: length, room: g.m.Scheme.Split(slab, length), shards: make([][]byte, g.m.Scheme.Shards()),
+		running: map[uint8]*fetching{}, tried: map[source]error{}, results: make(chan *fetching, g.m.Scheme.Shards()),
+	}
+	for i, room := range r.room {
+		r.shards[i] = room[:0]
+	}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.coder.Rebuild(r.shards); err != nil {
+		return nil, err
+	}
+	return g.sealer.Open(slab[:s.Sealed], s.Number, g.last(s), s.Nonce)
+}
+
+// run fetches until Data shards are there. When it returns, nobody writes to
+// the slab any more.
+func (r *retrieval) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer r.drain()
+	defer cancel()
+	check := time.NewTicker(hedgeCheck)
+	defer check.Stop()
+	for r.have < r.g.m.Scheme.Data {
+		if err := r.fill(ctx); err != nil {
+			return err
+		}
+		select {
+		case f := <-r.results:
+			r.ended(ctx, f)
+		case <-check.C:
+			r.hedge(ctx)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// fill starts as many fetches as are still needed. When sources run out it
+// looks further than the manifest, once; with none left and none under way it
+// gives up.
+func (r *retrieval) fill(ctx context.Context) error {
+	for r.have+r.promising() < r.g.m.Scheme.Data {
+		if r.next(ctx) {
+			continue
+		}
+		if r.asked {
+			break
+		}
+		r.asked = true
+		r.g.locate(ctx)
+	}
+	if len(r.running) > 0 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return r.unreachable()
+}
+
+// promising counts the fetches that have not stalled.
+func (r *retrieval) promising() (n int) {
+	for _, f := range r.running {
+		if !f.hedged {
+			n++
+		}
+	}
+	return n
+}
+
+// next starts a fetch from the best source that was not tried yet.
+func (r *retrieval) next(ctx context.Context) bool {
+	for _, src := range r.g.holders.sources(r.s, r.g.m.Scheme) {
+		_, tried := r.tried[src]
+		if tried || r.running[src.index] != nil || len(r.shards[src.index]) > 0 {
+			continue
+		}
+		f := &fetching{source: src, began: time.Now()}
+		f.moved.Store(f.began.UnixNano())
+		r.running[src.index] = f
+		r.tried[src] = nil
+		go func() {
+			f.err = r.fetch(ctx, f)
+			r.results <- f
+		}()
+		return true
+	}
+	return false
+}
+
+// fetch brings one shard and checks it.
+func (r *retrieval) fetch(ctx context.Context, f *fetching) error {
+	if err := r.g.e.connect(ctx, f.host); err != nil {
+		return err
+	}
+	id, into := r.s.Shards[f.index], r.room[f.index]
+	err := r.g.e.cfg.Client.Fetch(ctx, f.host, id, 0, into, func(n int) {
+		f.moved.Store(time.Now().UnixNano())
+		r.g.received.add(int64(n))
+	})
+	if err != nil {
+		return err
+	}
+	if shard.Sum(into) != id {
+		return wire.ErrDamaged.With("the host sent other bytes than those that were stored")
+	}
+	return nil
+}
+
+func (r *retrieval) ended(ctx context.Context, f *fetching) {
+	delete(r.running, f.index)
+	if f.err == nil {
+		r.shards[f.index] = r.room[f.index]
+		r.have++
+		r.g.holders.served(f.host, time.Since(f.began))
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	r.tried[f.source] = f.err
+	r.g.holders.failed(f.host, f.err)
+	if missing(f.err) {
+		r.g.holders.struck(f.host)
+	}
+	r.g.e.log.InfoContext(ctx, "host did not serve a shard", "peer", f.host, "segment", r.s.Number, "index", f.index, "err", f.err)
+}
+
+// hedge gives every fetch without progress company from another source.
+func (r *retrieval) hedge(ctx context.Context) {
+	now := time.Now()
+	for _, f := range r.running {
+		still := now.Sub(time.Unix(0, f.moved.Load()))
+		if f.hedged || still < r.g.holders.deadline(f.host) {
+			continue
+		}
+		f.hedged = true // fill now sees one fetch too few
+		r.g.holders.struck(f.host)
+		r.g.e.log.InfoContext(ctx, "host stalls, another is asked as well", "peer", f.host, "segment", r.s.Number, "index", f.index)
+	}
+}
+
+// drain waits for the fetches that are under way; their context has ended.
+func (r *retrieval) drain() {
+	for range r.running {
+		<-r.results
+	}
+}
+
+// unreachable tells what is missing, and whether it can still come back.
+func (r *retrieval) unreachable() error {
+	e := &UnreachableError{Segment: int(r.s.Number), Need: r.g.m.Scheme.Data, Have: r.have, Hosts: r.g.holders.said()}
+	for index := range r.shards {
+		if len(r.shards[index]) > 0 {
+			continue
+		}
+		if r.mayComeBack(uint8(index)) {
+			e.Unreachable++
+		} else {
+			e.Damaged++
+		}
+	}
+	return e
+}
+
+func (r *retrieval) mayComeBack(index uint8) bool {
+	for src, err := range r.tried {
+		if src.index == index && !missing(err) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+package transfer
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// patience is how long a put goes on trying a host that fails when nobody else
+// could take its shards: long enough for a restart.
+const patience = 10 * time.Second
+
+// roster is who takes the shards of one put: for each place a host, and spares
+// that step in. It is safe for concurrent use.
+type roster struct {
+	mu      sync.Mutex
+	places  []peer.ID // who serves place (index + segment) mod len
+	spares  []peer.ID // asked, have room, and got nothing yet
+	lost    map[peer.ID]string
+	failing map[peer.ID]time.Time // since when
+	perHost int                   // shards of one segment that a host may have
+}
+
+// newRoster takes hosts in order of preference. Without colocation each host
+// has one place; with it, hosts share the places evenly.
+func newRoster(s shard.Scheme, hosts []peer.ID, colocate bool) *roster {
+	r := &roster{lost: map[peer.ID]string{}, failing: map[peer.ID]time.Time{}, perHost: 1}
+	if colocate {
+		r.perHost = shardsPerHost(s, min(len(hosts), s.Shards()))
+	}
+	count := min(len(hosts), s.Shards())
+	r.places, r.spares = append(r.places, hosts[:count]...), append(r.spares, hosts[count:]...)
+	return r
+}
+
+// load counts the shards of one segment that each host has or is being sent.
+// Only the roster's methods touch it once transfers run.
+type load map[peer.ID]int
+
+// assign returns the host for an index of a segment: the one whose place it is,
+// or else any other that may still take one. It counts the shard in l.
+func (r *roster) assign(segment uint32, index int, l load) (peer.ID, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.places) == 0 {
+		return "", false
+	}
+	h := r.places[(index+int(segment))%len(r.places)]
+	if !r.mayTake(h, l) {
+		var ok bool
+		if h, ok = r.other(l); !ok {
+			return "", false
+		}
+	}
+	l[h]++
+	return h, true
+}
+
+// replace takes the shard off a host that failed or lags and returns another;
+// a spare first.
+func (r *roster) replace(from peer.ID, l load) (peer.ID, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l[from]--
+	h, ok := r.other(l)
+	if ok {
+		l[h]++
+	}
+	return h, ok
+}
+
+// hasOther reports whether a host that does not fail could take one more shard
+// of the segment.
+func (r *roster) hasOther(l load) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, ok := r.other(l)
+	return ok && r.failing[h].IsZero()
+}
+
+// other returns the best host with room in l: spares, then those with a place,
+// and last those that fail and are not given up yet.
+func (r *roster) other(l load) (peer.ID, bool) {
+	all := slices.Concat(r.spares, r.places)
+	for _, h := range all {
+		if r.mayTake(h, l) {
+			return h, true
+		}
+	}
+	for _, h := range all {
+		if _, lost := r.lost[h]; !lost && l[h] < r.perHost {
+			return h, true
+		}
+	}
+	return "", false
+}
+
+func (r *roster) mayTake(h peer.ID, l load) bool {
+	_, lost := r.lost[h]
+	_, failing := r.failing[h]
+	return !lost && !failing && l[h] < r.perHost
+}
+
+// succeeded forgets that a host failed.
+func (r *roster) succeeded(h peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.failing, h)
+}
+
+// failed notes that a host failed and reports whether it is worth another try:
+// its patience is not used up yet.
+func (r *roster) failed(h peer.ID, why string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, known := r.failing[h]
+	if !known {
+		since = now
+		r.failing[h] = now
+	}
+	if now.Sub(since) < patience {
+		return true
+	}
+	r.drop(h, why)
+	return false
+}
+
+// lose gives a host up for the rest of the put. A spare takes its place.
+func (r *roster) lose(h peer.ID, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop(h, why)
+}
+
+func (r *roster) drop(h peer.ID, why string) {
+	r.lost[h] = why
+	delete(r.failing, h)
+	for i, p := range r.places {
+		if p != h {
+			continue
+		}
+		if at := slices.IndexFunc(r.spares, func(s peer.ID) bool { return r.mayTake(s, load{}) }); at >= 0 {
+			r.places[i] = r.spares[at]
+			r.spares = slices.Delete(r.spares, at, at+1)
+		}
+	}
+}
+
+// reasons counts why hosts were given up.
+func (r *roster) reasons() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := map[string]int{}
+	for _, why := range r.lost {
+		counts[why]++
+	}
+	return counts
+}

@@ -1,0 +1,95 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// segment is one segment on its way to its hosts.
+type segment struct {
+	sealing sealing
+	plain   int      // bytes of plaintext
+	length  int      // bytes of a shard
+	shards  [][]byte // in one slab; nil when every shard is under receipt already
+	known   map[uint8]shard.Receipt
+	done    bool // finished in an earlier try
+}
+
+// readSegment reads the next segment into slab, and seals and encodes it there,
+// unless an earlier try has all its receipts. The slab holds Data+Parity shards.
+func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error) {
+	length, last, err := p.in.segment(slab[:full])
+	if err != nil {
+		return nil, err
+	}
+	plain := slab[:length:cap(slab)]
+	sum := shard.SumPlain(plain)
+	s := &segment{plain: length}
+	if known := p.journal.segment(number); known != nil && known.sealing.same(length, last, sum) {
+		s.sealing, s.known, s.done = known.sealing, known.receipts, known.done > 0
+		if s.done {
+			return s, nil
+		}
+	} else {
+		s.sealing = sealing{Number: number, Sealed: length + shard.SealOverhead, Last: last, Nonce: shard.NewNonce(), Plain: sum}
+		if err := p.journal.append(recordSegment, s.sealing, true); err != nil {
+			return nil, err
+		}
+	}
+	return s, p.encode(s, slab, plain)
+}
+
+func (p *put) encode(s *segment, slab, plain []byte) error {
+	s.length = p.scheme.ShardLength(s.sealing.Sealed)
+	sealed := p.sealer.Seal(plain, s.sealing.Number, s.sealing.Last, s.sealing.Nonce)
+	clear(slab[len(sealed) : p.scheme.Data*s.length])
+	s.shards = p.scheme.Split(slab, s.length)
+	if err := p.coder.Encode(s.shards); err != nil {
+		return fmt.Errorf("encode segment %d: %w", s.sealing.Number, err)
+	}
+	return nil
+}
+
+// place sees to it that a segment is under receipt, and notes that it is.
+func (p *put) place(ctx context.Context, s *segment) error {
+	if s.done {
+		p.safe.all(s.plain)
+		return nil
+	}
+	d := p.newDelivery(s)
+	if err := d.run(ctx); err != nil {
+		return err
+	}
+	f := finished{Number: s.sealing.Number, Placed: d.placed}
+	for _, id := range d.ids {
+		f.Shards = append(f.Shards, id[:]...)
+	}
+	return p.journal.append(recordDone, f, false)
+}
+
+// safety counts the bytes of the file that are under receipt and reports them.
+type safety struct {
+	mu     sync.Mutex
+	shards int
+	total  int64
+	units  int64 // bytes of plaintext × shards under receipt
+	report func(Progress)
+}
+
+func newSafety(shards int, total int64, report func(Progress)) *safety {
+	return &safety{shards: shards, total: total, report: report}
+}
+
+// one counts one of a segment's receipts, all its whole plaintext.
+func (s *safety) one(plain int) { s.add(int64(plain)) }
+func (s *safety) all(plain int) { s.add(int64(plain) * int64(s.shards)) }
+
+func (s *safety) add(units int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.units += units
+	s.report(Progress{Phase: "put", Done: s.units / int64(s.shards), Total: s.total})
+}
