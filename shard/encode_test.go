@@ -12,7 +12,7 @@ import (
 )
 
 // encoded returns a buffer with the shards of sealed, encoded, and their length.
-func encoded(tb testing.TB, c *Coder, s Scheme, sealed []byte) ([][]byte, int) {
+func encoded(tb tester, c *Coder, s Scheme, sealed []byte) ([][]byte, int) {
 	tb.Helper()
 	length := s.ShardLength(len(sealed))
 	buf := make([]byte, s.Shards()*length)

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"testing"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -17,6 +16,13 @@ import (
 )
 
 const testMesh = "main"
+
+// tester is a *testing.T, B, F or *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // fixedSeed and fixedFile are bytes 0, 1, 2 … and 0xf0, 0xf1, …
 func fixedSeed() (s Seed) {
@@ -50,7 +56,7 @@ func pattern(n int) []byte {
 }
 
 // hostKey returns the identity of host n.
-func hostKey(tb testing.TB, n int) (ed25519.PrivateKey, peer.ID) {
+func hostKey(tb tester, n int) (ed25519.PrivateKey, peer.ID) {
 	tb.Helper()
 	seed := make([]byte, ed25519.SeedSize)
 	binary.BigEndian.PutUint32(seed, uint32(n)+1)
@@ -72,7 +78,7 @@ type content struct {
 
 // fixedContent is three segments of a 2+3 file on five hosts; the middle one
 // is placed nowhere.
-func fixedContent(tb testing.TB) content {
+func fixedContent(tb tester) content {
 	tb.Helper()
 	c := content{scheme: Scheme{Data: 2, Parity: 3}}
 	for i := range 5 {
@@ -98,7 +104,7 @@ func fixedContent(tb testing.TB) content {
 }
 
 // writeManifest writes what c says, under the fixed seed.
-func writeManifest(tb testing.TB, c content) []byte {
+func writeManifest(tb tester, c content) []byte {
 	tb.Helper()
 	var buf bytes.Buffer
 	w, err := NewManifestWriter(&buf, fixedSeed(), c.private.File, testMesh, c.scheme)
@@ -121,7 +127,7 @@ func open(data []byte) (*Manifest, error) {
 	return OpenManifest(bytes.NewReader(data), int64(len(data)))
 }
 
-func mustOpen(tb testing.TB, data []byte) *Manifest {
+func mustOpen(tb tester, data []byte) *Manifest {
 	tb.Helper()
 	m, err := open(data)
 	check(tb, err)
@@ -129,14 +135,14 @@ func mustOpen(tb testing.TB, data []byte) *Manifest {
 }
 
 // export returns the repair manifest of m.
-func export(tb testing.TB, m *Manifest) []byte {
+func export(tb tester, m *Manifest) []byte {
 	tb.Helper()
 	var buf bytes.Buffer
 	check(tb, m.Export(&buf))
 	return buf.Bytes()
 }
 
-func segmentsOf(tb testing.TB, m *Manifest) []Segment {
+func segmentsOf(tb tester, m *Manifest) []Segment {
 	tb.Helper()
 	var all []Segment
 	for s, err := range m.Segments() {
@@ -153,7 +159,7 @@ type frame struct {
 }
 
 // splitManifest returns a manifest's frames but the last, the checksum.
-func splitManifest(tb testing.TB, data []byte) []frame {
+func splitManifest(tb tester, data []byte) []frame {
 	tb.Helper()
 	var frames []frame
 	for rest := data[openingSize:]; len(rest) > 0; {
@@ -178,21 +184,21 @@ func withChecksum(data []byte) []byte {
 	return wire.AppendFrame(slices.Clip(data), kindEnd, sum[:])
 }
 
-func encode(tb testing.TB, kind byte, body any) frame {
+func encode(tb tester, kind byte, body any) frame {
 	tb.Helper()
 	payload, err := wire.Marshal(body)
 	check(tb, err)
 	return frame{kind, payload}
 }
 
-func check(tb testing.TB, err error) {
+func check(tb tester, err error) {
 	tb.Helper()
 	if err != nil {
 		tb.Fatal(err)
 	}
 }
 
-func wantErr(tb testing.TB, err, want error) {
+func wantErr(tb tester, err, want error) {
 	tb.Helper()
 	if !errors.Is(err, want) {
 		tb.Fatalf("got error %v, want %v", err, want)

@@ -13,7 +13,7 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
-func fixedGrant(tb testing.TB) (Grant, wire.Signed) {
+func fixedGrant(tb tester) (Grant, wire.Signed) {
 	tb.Helper()
 	g, signed, err := NewGrant(fixedSeed(), fixedFile(), testMesh)
 	check(tb, err)
@@ -23,13 +23,13 @@ func fixedGrant(tb testing.TB) (Grant, wire.Signed) {
 func adminKey() ed25519.PrivateKey  { return fixedSeed().AdminKey(fixedFile()) }
 func repairKey() ed25519.PrivateKey { return fixedSeed().FileKey(fixedFile()).RepairKey() }
 
-func fixedOffer(tb testing.TB) Offer {
+func fixedOffer(tb tester) Offer {
 	tb.Helper()
 	_, signed := fixedGrant(tb)
 	return Offer{Grant: GrantDigest(signed), Shard: Sum(pattern(64)), Segment: 7, Index: 3, Length: 64, Lease: uint32(LeaseDefault / time.Second)}
 }
 
-func signAs(tb testing.TB, key ed25519.PrivateKey, kind, mesh string, body any) wire.Signed {
+func signAs(tb tester, key ed25519.PrivateKey, kind, mesh string, body any) wire.Signed {
 	tb.Helper()
 	s, err := wire.Sign(key, wire.Domain{Kind: kind, Mesh: mesh}, body)
 	check(tb, err)
