@@ -48,38 +48,38 @@ func newHolders(m *shard.Manifest) *holders {
 }
 
 // origin is one way to get one shard of a segment.
-type source struct {
+type origin struct {
 	index uint8
 	host  peer.ID
 }
 
 // sources lists every known way to get a shard of s, the best first: hosts that
 // serve before those that did not, data shards before parity, the fast first.
-func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []source {
+func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []origin {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []source
-	add := func(x source) {
+	var all []origin
+	add := func(x origin) {
 		if !slices.Contains(all, x) {
 			all = append(all, x)
 		}
 	}
 	for _, p := range s.Placed {
-		add(source{p.Index, h.table[p.Host].ID})
+		add(origin{p.Index, h.table[p.Host].ID})
 	}
 	for index := range scheme.Shards() {
 		for _, host := range h.extra[place{s.Number, uint8(index)}] {
-			add(source{uint8(index), host})
+			add(origin{uint8(index), host})
 		}
 	}
 	now := time.Now()
-	slices.SortStableFunc(all, func(a, b source) int {
+	slices.SortStableFunc(all, func(a, b origin) int {
 		return slices.Compare(h.rank(a, scheme, now), h.rank(b, scheme, now))
 	})
 	return all
 }
 
-func (h *holders) rank(s source, scheme shard.Scheme, now time.Time) []int64 {
+func (h *holders) rank(s origin, scheme shard.Scheme, now time.Time) []int64 {
 	r := h.of(s.host)
 	down, parity := int64(0), int64(0)
 	if now.Before(r.down) {

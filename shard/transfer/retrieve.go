@@ -20,14 +20,14 @@ type retrieval struct {
 	room    [][]byte // by index: where a shard goes
 	have    int
 	running map[uint8]*fetching
-	tried   map[source]error
+	tried   map[origin]error
 	asked   bool // holders were looked for beyond the manifest
 	results chan *fetching
 }
 
 // fetching is one shard on its way from one host.
 type fetching struct {
-	source
+	origin
 	began  time.Time
 	moved  atomic.Int64 // when the last bytes came, Unix nanoseconds
 	hedged bool
@@ -40,7 +40,7 @@ func (g *get) retrieve(ctx context.Context, s shard.Segment, slab []byte) ([]byt
 	length := g.m.Scheme.ShardLength(s.Sealed)
 	r := &retrieval{
 		g: g, s: s, length: length, room: g.m.Scheme.Split(slab, length), shards: make([][]byte, g.m.Scheme.Shards()),
-		running: map[uint8]*fetching{}, tried: map[source]error{}, results: make(chan *fetching, g.m.Scheme.Shards()),
+		running: map[uint8]*fetching{}, tried: map[origin]error{}, results: make(chan *fetching, g.m.Scheme.Shards()),
 	}
 	for i, room := range r.room {
 		r.shards[i] = room[:0]
@@ -118,7 +118,7 @@ func (r *retrieval) next(ctx context.Context) bool {
 		if tried || r.running[src.index] != nil || len(r.shards[src.index]) > 0 {
 			continue
 		}
-		f := &fetching{source: src, began: time.Now()}
+		f := &fetching{origin: src, began: time.Now()}
 		f.moved.Store(f.began.UnixNano())
 		r.running[src.index] = f
 		r.tried[src] = nil
@@ -161,7 +161,7 @@ func (r *retrieval) ended(ctx context.Context, f *fetching) {
 	if ctx.Err() != nil {
 		return
 	}
-	r.tried[f.source] = f.err
+	r.tried[f.origin] = f.err
 	r.g.holders.failed(f.host, f.err)
 	if missing(f.err) {
 		r.g.holders.struck(f.host)

@@ -1,0 +1,210 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/shard/exchange/exchangetest"
+)
+
+const mesh = "test"
+
+// bed is an owner and hosts on loopback, all real but for their disks.
+type bed struct {
+	t      *testing.T
+	owner  host.Host
+	engine *Engine
+	hosts  []*keeper
+	home   string
+	seed   shard.Seed
+	known  map[peer.ID]bool // announced, for Find
+}
+
+// keeper is one host.
+type keeper struct {
+	host  host.Host
+	key   ed25519.PrivateKey
+	store *exchangetest.Store
+	stop  func()
+}
+
+func newBed(t *testing.T, count int) *bed {
+	b := &bed{t: t, home: t.TempDir(), seed: shard.NewSeed(), known: map[peer.ID]bool{}}
+	b.owner, _ = newHost(t)
+	for range count {
+		b.addHost()
+	}
+	b.restart()
+	return b
+}
+
+// restart gives the owner a new engine on the same home, as a new process would.
+func (b *bed) restart() {
+	for _, folder := range []string{"journal", "manifests"} {
+		if err := os.MkdirAll(filepath.Join(b.home, folder), 0o700); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.engine = New(Config{
+		Host: b.owner, Client: exchange.NewClient(b.owner, mesh, exchange.Timeouts{Idle: 3 * time.Second}), Finder: b, Mesh: mesh, Seed: b.seed,
+		Journal: filepath.Join(b.home, "journal"), Manifests: filepath.Join(b.home, "manifests"),
+	})
+}
+
+func newHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := crypto.UnmarshalEd25519PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := libp2p.New(libp2p.Identity(key), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h, private
+}
+
+func (b *bed) addHost() *keeper {
+	h, key := newHost(b.t)
+	k := &keeper{host: h, key: key, store: exchangetest.NewStore()}
+	b.hosts = append(b.hosts, k)
+	k.serve(b.t)
+	return k
+}
+
+// serve answers for the keeper until stop.
+func (k *keeper) serve(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.store})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	})
+	k.stop = sync.OnceFunc(func() { cancel(); wait.Wait() })
+	t.Cleanup(k.stop)
+}
+
+// die takes the keeper off the network for good.
+func (k *keeper) die() {
+	k.stop()
+	k.host.Close()
+}
+
+func (k *keeper) info() peer.AddrInfo { return peer.AddrInfo{ID: k.host.ID(), Addrs: k.host.Addrs()} }
+
+// Candidates, Find and FindPeer make the bed its own Finder.
+func (b *bed) Candidates(context.Context) iter.Seq[peer.AddrInfo] {
+	return func(yield func(peer.AddrInfo) bool) {
+		for _, k := range b.hosts {
+			if !yield(k.info()) {
+				return
+			}
+		}
+	}
+}
+
+func (b *bed) Find(context.Context, shard.Locator) iter.Seq[peer.AddrInfo] {
+	return func(yield func(peer.AddrInfo) bool) {
+		for _, k := range b.hosts {
+			if b.known[k.host.ID()] && !yield(k.info()) {
+				return
+			}
+		}
+	}
+}
+
+func (b *bed) FindPeer(_ context.Context, id peer.ID) (peer.AddrInfo, error) {
+	return peer.AddrInfo{}, fmt.Errorf("peer %s: unknown", id)
+}
+
+// file writes a file of size pseudo-random bytes.
+func (b *bed) file(name string, size int) (path string, content []byte) {
+	content = noise(size)
+	path = filepath.Join(b.home, name)
+	if err := os.WriteFile(path, content, 0o640); err != nil {
+		b.t.Fatal(err)
+	}
+	return path, content
+}
+
+func noise(size int) []byte {
+	content := make([]byte, size)
+	source := rand.NewChaCha8([32]byte{byte(size), byte(size >> 8), byte(size >> 16)})
+	_, _ = source.Read(content)
+	return content
+}
+
+func quiet(Progress) {}
+
+// put puts a file and fails the test unless that works.
+func (b *bed) put(path string, opts PutOptions) PutResult {
+	b.t.Helper()
+	r, err := b.engine.Put(b.t.Context(), Source{Path: path}, opts, quiet)
+	if err != nil {
+		b.t.Fatalf("put: %v", err)
+	}
+	return r
+}
+
+// get brings a manifest's file back and compares it.
+func (b *bed) get(manifest string, want []byte) GetResult {
+	b.t.Helper()
+	out := filepath.Join(b.t.TempDir(), "out")
+	r, err := b.engine.Get(b.t.Context(), manifest, Destination{Path: out}, quiet)
+	if err != nil {
+		b.t.Fatalf("get: %v", err)
+	}
+	got, err := os.ReadFile(out)
+	if err != nil || !bytes.Equal(got, want) {
+		b.t.Fatalf("got %d bytes, want %d, equal %v, error %v", len(got), len(want), bytes.Equal(got, want), err)
+	}
+	return r
+}
+
+// delivered sums what the hosts read off the wire.
+func (b *bed) delivered() (sum int64) {
+	for _, k := range b.hosts {
+		sum += k.store.Delivered()
+	}
+	return sum
+}
+
+// open opens a manifest of the bed's.
+func (b *bed) open(path string) *shard.Manifest {
+	b.t.Helper()
+	m, closeManifest, err := b.engine.openManifest(path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { closeManifest() })
+	return m
+}
+
+// keeperOf returns the bed's keeper by peer id.
+func (b *bed) keeperOf(id peer.ID) *keeper {
+	at := slices.IndexFunc(b.hosts, func(k *keeper) bool { return k.host.ID() == id })
+	return b.hosts[at]
+}
