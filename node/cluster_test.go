@@ -1,0 +1,84 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/nodetest"
+)
+
+// within is the context of one command in a test.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func quiet(control.Progress) {}
+
+// socket returns a client of the node's control socket.
+func socket(t *testing.T, home string) *control.Client {
+	t.Helper()
+	c := control.Dial(node.SocketPath(home))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestTwoNodesMeetAndTellOverTheSocket(t *testing.T) {
+	c := nodetest.New(t, 2, nodetest.Options{})
+	a, b := c.Nodes[0].Node(), c.Nodes[1].Node()
+	client := socket(t, c.Nodes[1].Config().Home)
+	status, err := client.Status(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status.PeerID != b.ID().String() || status.Mesh != "test" || status.Peers != 1 || status.Capacity != 1<<30 ||
+		status.Reachability != "loopback" || status.Version != node.Version() || len(status.Addrs) == 0 {
+		t.Errorf("status %+v", status)
+	}
+	peers, err := client.Peers(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(peers) != 1 || peers[0].PeerID != a.ID().String() || peers[0].State != "live" || peers[0].Path != "direct" ||
+		peers[0].RTTms <= 0 || peers[0].Free <= 0 || peers[0].Agent != "batchain/"+node.Version() {
+		t.Errorf("peers %+v", peers)
+	}
+}
+
+func TestPutAndGetThroughOwnNodes(t *testing.T) {
+	c := nodetest.New(t, 5, nodetest.Options{})
+	client := c.Client()
+	dir := t.TempDir()
+	plain := make([]byte, 3<<20)
+	rand.Read(plain)
+	from := filepath.Join(dir, "holiday.tar")
+	if err := os.WriteFile(from, plain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	put, err := client.Put(within(t), control.PutRequest{Path: from, Size: -1}, nil, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if put.Scheme != "2+3" || put.Hosts != 5 || put.Size != int64(len(plain)) || put.Name != "holiday.tar" || put.Shortfall != "" {
+		t.Errorf("put %+v", put)
+	}
+	for i := range 3 {
+		c.Kill(i)
+	}
+	to := filepath.Join(dir, "back.tar")
+	if _, err := client.Get(within(t), control.GetRequest{Ref: put.Manifest, Output: to}, nil, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, plain) {
+		t.Errorf("what came back differs (%d bytes, %v)", len(got), err)
+	}
+}

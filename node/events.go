@@ -1,0 +1,123 @@
+package node
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The types of events.
+const (
+	EventPeerUp      = "peer_up"
+	EventPeerDown    = "peer_down"
+	EventStored      = "stored"       // a shard was stored here
+	EventPutStart    = "put_start"    // a put began
+	EventPutDone     = "put_done"     // a put ended; Err says how, empty when well
+	EventGetStart    = "get_start"    // a get began
+	EventGetDone     = "get_done"     // a get ended
+	EventRemoveStart = "remove_start" // a removal began
+	EventRemoveDone  = "remove_done"  // a removal ended
+)
+
+// Event is something that happened in a node. Fields that do not apply are
+// left out of its JSON.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"`
+	Peer    string    `json:"peer,omitempty"`
+	Locator string    `json:"locator,omitempty"`
+	File    string    `json:"file,omitempty"` // id
+	Name    string    `json:"name,omitempty"`
+	Size    int64     `json:"size,omitempty"` // bytes
+	Err     string    `json:"err,omitempty"`
+	Missed  int       `json:"missed,omitempty"` // events dropped before this one, for this reader
+}
+
+// eventQueue bounds what waits for one slow reader; the oldest go first.
+const eventQueue = 256
+
+// events passes what happens to whoever listens. Publishing never blocks.
+type events struct {
+	mu      sync.Mutex
+	readers map[*reader]struct{}
+}
+
+// reader is one listener's queue.
+type reader struct {
+	queue  []Event
+	missed int
+	wake   chan struct{} // one token while the queue is not empty
+}
+
+func newEvents() *events { return &events{readers: map[*reader]struct{}{}} }
+
+// publish hands e to every reader.
+func (b *events) publish(e Event) {
+	e.Time = time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for r := range b.readers {
+		if len(r.queue) == eventQueue {
+			r.queue = r.queue[1:]
+			r.missed++
+		}
+		r.queue = append(r.queue, e)
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// subscribe begins to queue events. The caller calls done when it has enough.
+func (b *events) subscribe() (r *reader, done func()) {
+	r = &reader{wake: make(chan struct{}, 1)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.readers[r] = struct{}{}
+	return r, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.readers, r)
+	}
+}
+
+// take returns what waits. The first event tells how many were dropped.
+func (b *events) take(r *reader) []Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	got := r.queue
+	if len(got) > 0 {
+		got[0].Missed = r.missed
+	}
+	r.queue, r.missed = nil, 0
+	return got
+}
+
+// ServeHTTP streams events as NDJSON until the reader goes away.
+func (b *events) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r, done := b.subscribe()
+	defer done()
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	flush := http.NewResponseController(w)
+	if flush.Flush() != nil {
+		return
+	}
+	enc := json.NewEncoder(w)
+	for {
+		select {
+		case <-req.Context().Done():
+			return
+		case <-r.wake:
+		}
+		for _, e := range b.take(r) {
+			if enc.Encode(e) != nil {
+				return
+			}
+		}
+		if flush.Flush() != nil {
+			return
+		}
+	}
+}

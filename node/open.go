@@ -1,0 +1,178 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+
+	"github.com/batchain/batchain/kad"
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/shard/store"
+	"github.com/batchain/batchain/shard/transfer"
+)
+
+// openHome takes the home and, for a host, opens its index.
+func (n *Node) openHome(context.Context) error {
+	lock, err := n.home.acquire()
+	if err != nil {
+		return err
+	}
+	n.onClose(lock.release)
+	if err := n.home.open(); err != nil {
+		return err
+	}
+	if !n.cfg.server() {
+		return nil
+	}
+	if n.index, err = store.OpenIndex(n.home.index()); err != nil {
+		return err
+	}
+	n.onClose(n.index.Close)
+	return nil
+}
+
+// openHost makes the libp2p host and what only watches it.
+func (n *Node) openHost(context.Context) error {
+	key, err := loadIdentity(n.home.identity())
+	if err != nil {
+		return err
+	}
+	if n.host, err = newHost(n.cfg, key, n.registry); err != nil {
+		return err
+	}
+	n.onClose(n.host.Close)
+	countPeers(n.registry, n.host)
+	n.watcher = &watcher{host: n.host, events: n.events}
+	n.addPart("host events", n.watcher.Run)
+	n.cache = newPeerCache(n.home.peers(), n.host, shardProtocol(n.cfg.Mesh), n.log)
+	n.addPart("peer cache", n.cache.Run)
+	if usesMDNS(n.cfg) {
+		n.addPart("local network search", newLAN(n.host, n.cfg.Mesh, n.log).Run)
+	}
+	return nil
+}
+
+// openRouting joins node and mesh.
+func (n *Node) openRouting(context.Context) (err error) {
+	cfg := kad.Config{
+		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.known, Logger: n.log.With("part", "kad"),
+	}
+	if n.index != nil {
+		cfg.Datastore = kad.NewDatastore(n.index, "kad")
+		cfg.Locators = n.locators
+	}
+	if n.table, err = kad.New(cfg); err != nil {
+		return err
+	}
+	n.onClose(n.table.Close)
+	n.addPart("routing", n.table.Run)
+	n.joining = newJoining(n.table.Size, func() bool { return len(n.host.Network().Peers())+len(n.known()) > 0 })
+	n.addPart("joining", n.joining.Run)
+	n.finder = &finder{host: n.host, routing: n.table, met: n.known, speaks: shardProtocol(n.cfg.Mesh), joined: n.joining.wait}
+	return nil
+}
+
+// openExchange makes both ends of the shard protocol: the client, and for a
+// host the store and the server.
+func (n *Node) openExchange(ctx context.Context) (err error) {
+	n.client = exchange.NewClient(n.host, n.cfg.Mesh, exchange.Timeouts{})
+	if n.index == nil {
+		return nil
+	}
+	if n.store, err = n.openStore(ctx); err != nil {
+		return err
+	}
+	n.addPart("store", n.store.Run)
+	key, err := signingKey(n.host.Peerstore().PrivKey(n.ID()))
+	if err != nil {
+		return err
+	}
+	server := exchange.NewServer(exchange.ServerConfig{
+		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: n.store, Logger: n.log.With("part", "exchange"), Registerer: n.registry,
+	})
+	n.addPart("exchange", server.Run)
+	return nil
+}
+
+// openEngine makes what moves whole files.
+func (n *Node) openEngine(context.Context) error {
+	seed, err := LoadOwnerKey(string(n.home))
+	if err != nil {
+		return err
+	}
+	n.engine = transfer.New(transfer.Config{
+		Host: n.host, Client: n.client, Finder: n.finder, Mesh: n.cfg.Mesh, Seed: seed,
+		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"),
+	})
+	return nil
+}
+
+// openControl listens for commands.
+func (n *Node) openControl(context.Context) (err error) {
+	if n.socket, err = n.home.listenControl(); err != nil {
+		return err
+	}
+	n.onClose(func() error { n.socket.Close(); return nil })
+	server := control.NewServer(n, n.extras())
+	server.Logger = n.log.With("part", "control")
+	n.addPart("control", func(ctx context.Context) error { return server.Serve(ctx, n.socket) })
+	if n.cfg.Metrics == "" {
+		return nil
+	}
+	port, err := listenMetrics(n.cfg.Metrics, n.registry)
+	if err != nil {
+		return err
+	}
+	n.onClose(func() error { port.listener.Close(); return nil })
+	n.addPart("metrics", port.Run)
+	return nil
+}
+
+// whenServing calls ready once the host answers the shard protocol; for a node
+// that keeps nothing, at once.
+func (n *Node) whenServing(ready func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		sub, err := n.host.EventBus().Subscribe(new(event.EvtLocalProtocolsUpdated), eventbus.BufSize(16))
+		if err != nil {
+			return fmt.Errorf("host events: %w", err)
+		}
+		defer sub.Close()
+		for n.store != nil && !n.serves() {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-sub.Out():
+			}
+		}
+		ready()
+		return nil
+	}
+}
+
+func (n *Node) serves() bool {
+	for _, p := range n.host.Mux().Protocols() {
+		if p == shardProtocol(n.cfg.Mesh) {
+			return true
+		}
+	}
+	return false
+}
+
+// stored is told of every shard that was committed here, and announces its
+// file. It only queues.
+func (n *Node) stored(l shard.Locator) {
+	n.events.publish(Event{Type: EventStored, Locator: l.String()})
+	if err := n.table.Provide(context.Background(), l); err != nil {
+		n.log.Warn("announcing is put off", "locator", l, "err", err)
+	}
+}
+
+// locators lists what is held here, for announcing.
+func (n *Node) locators(ctx context.Context) iter.Seq2[shard.Locator, error] {
+	return n.store.Locators(ctx)
+}

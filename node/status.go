@@ -1,0 +1,81 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard/store"
+)
+
+// ID returns the node's peer id.
+func (n *Node) ID() peer.ID { return n.host.ID() }
+
+// Addrs returns the full multiaddrs, with /p2p/, at which the node can be
+// reached as far as it knows.
+func (n *Node) Addrs() []string {
+	full := make([]string, 0, len(n.host.Addrs()))
+	for _, addr := range n.host.Addrs() {
+		full = append(full, addr.String()+"/p2p/"+n.ID().String())
+	}
+	return full
+}
+
+// Status tells how the node is, without asking anybody.
+func (n *Node) Status(context.Context) (control.Status, error) {
+	s := control.Status{
+		PeerID: n.ID().String(), Addrs: n.Addrs(), Mesh: n.cfg.Mesh, UptimeS: time.Since(n.started).Seconds(),
+		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(),
+	}
+	if n.store != nil {
+		u := n.store.Usage()
+		s.Capacity, s.Used, s.Shards = u.Capacity, u.Used, u.Shards
+	}
+	return s, nil
+}
+
+// reachability is "client", "loopback", or what others have found by dialing
+// us: "public", "private", "unknown".
+func (n *Node) reachability() string {
+	switch {
+	case n.cfg.Client:
+		return "client"
+	case loopbackOnly(n.cfg.Listen):
+		return "loopback"
+	}
+	return strings.ToLower(network.Reachability(n.watcher.reachability.Load()).String())
+}
+
+// openStore opens the shards of others, within what the disk allows.
+func (n *Node) openStore(ctx context.Context) (*store.Store, error) {
+	size, err := diskSize(string(n.home))
+	if err != nil {
+		return nil, err
+	}
+	capacity := n.cfg.Capacity
+	if capacity == 0 {
+		capacity = size / capacityShare
+	}
+	return store.Open(ctx, store.Config{
+		Dir: n.home.shards(), DB: n.index, Capacity: capacity, MinFree: min(minFree, size/20),
+		Logger: n.log.With("part", "store"), Registerer: n.registry, Stored: n.stored,
+	})
+}
+
+// What a host gives when it is not told: a tenth of the disk, and never the
+// last GiB (or twentieth of a small disk) that is free.
+const (
+	capacityShare = 10
+	minFree       = 1 << 30 // bytes
+)
+
+// Known returns how many peers the routing table holds.
+func (n *Node) Known() int { return n.table.Size() }
+
+// Host returns the node's libp2p host, which the node closes.
+func (n *Node) Host() host.Host { return n.host }
