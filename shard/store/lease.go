@@ -1,0 +1,191 @@
+package store
+
+import (
+	"slices"
+	"time"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
+)
+
+// maxPlaces bounds the places of one shard in one file: as many as a segment
+// has shards.
+const maxPlaces = shard.MaxShards
+
+// bid asks the index for a lease.
+type bid struct {
+	shard.Lot
+	placed bool  // the shard's file lies in its place; else it must be stored already
+	quota  int64 // what the peer may have leased in all, unless placed: room was reserved then
+	now    time.Time
+}
+
+// leased is what came of a bid: the lease's end, and whether there is a shard
+// to have a lease on.
+type leased struct {
+	end    time.Time
+	stored bool
+}
+
+// lease grants a lease, with every row that it needs. It gives
+// [wire.ErrDeleted], [wire.ErrQuota], [wire.ErrDamaged] (another length) or
+// [wire.ErrBadRequest].
+func (b *batch) lease(lot bid) (leased, error) {
+	owner, id, now := admin(lot.Grant.Admin), lot.Offer.Shard, lot.now
+	if err := b.refuseDeleted(owner, now); err != nil {
+		return leased{}, err
+	}
+	var file fileRow
+	stored, err := b.get(fileKey(id), &file)
+	if err != nil || (!stored && !lot.placed) {
+		return leased{}, err
+	}
+	if !stored {
+		if file, err = b.addFile(lot.Offer, now); err != nil {
+			return leased{}, err
+		}
+	}
+	if file.Length != lot.Offer.Length {
+		return leased{}, wire.ErrDamaged.With("the shard has %d bytes, not %d", file.Length, lot.Offer.Length)
+	}
+	end, fresh, err := b.addLease(lot)
+	if err != nil {
+		return leased{}, err
+	}
+	if fresh {
+		file.Leases++
+		if err := b.addOwner(lot); err != nil {
+			return leased{}, err
+		}
+	}
+	if err := b.put(fileKey(id), file); err != nil {
+		return leased{}, err
+	}
+	return leased{end: end, stored: true}, b.del(intentKey(nameTransfer(lot.Offer)))
+}
+
+func (t tx) refuseDeleted(owner admin, now time.Time) error {
+	var tomb tombRow
+	deleted, err := t.get(tombKey(owner), &tomb)
+	if err == nil && deleted && now.Unix() < tomb.Until {
+		return wire.ErrDeleted
+	}
+	return err
+}
+
+func (b *batch) addFile(o shard.Offer, now time.Time) (fileRow, error) {
+	file := fileRow{Length: o.Length, Since: now.Unix()}
+	b.count.Shards++
+	doomed, err := b.get(doomedKey(o.Shard), nil)
+	if err != nil {
+		return file, err
+	}
+	if doomed { // its bytes have not been taken off yet
+		return file, b.del(doomedKey(o.Shard))
+	}
+	b.count.Used += diskSize(o.Length)
+	return file, nil
+}
+
+// addLease prolongs the file's lease on the shard, or makes one and charges
+// the peer for it.
+func (b *batch) addLease(lot bid) (end time.Time, fresh bool, err error) {
+	owner, o := admin(lot.Grant.Admin), lot.Offer
+	at := place{Segment: o.Segment, Index: o.Index}
+	var row leaseRow
+	known, err := b.get(leaseKey(o.Shard, owner), &row)
+	if err != nil {
+		return end, false, err
+	}
+	if !known {
+		row.Peer = lot.Peer
+		total, err := b.chargePeer(lot.Peer, diskSize(o.Length))
+		if err != nil {
+			return end, false, err
+		}
+		if !lot.placed && total > lot.quota {
+			return end, false, wire.ErrQuota
+		}
+	}
+	if !slices.Contains(row.Places, at) {
+		if len(row.Places) >= maxPlaces {
+			return end, false, wire.ErrBadRequest.With("one shard in more than %d places", maxPlaces)
+		}
+		row.Places = append(row.Places, at)
+	}
+	row.End = max(row.End, lot.now.Unix()+int64(o.Lease))
+	if err := b.put(leaseKey(o.Shard, owner), row); err != nil {
+		return end, false, err
+	}
+	err = b.put(placeKey(owner, at, o.Shard), placeRow{Length: o.Length, Offer: lot.SignedOffer})
+	return time.Unix(row.End, 0), !known, err
+}
+
+func (b *batch) addOwner(lot bid) error {
+	owner := admin(lot.Grant.Admin)
+	var row ownerRow
+	known, err := b.get(ownerKey(owner), &row)
+	if err != nil {
+		return err
+	}
+	if known && row.Locator != lot.Grant.Locator {
+		return wire.ErrBadRequest.With("the file has another locator here")
+	}
+	if !known {
+		row.Locator, row.Grant = lot.Grant.Locator, lot.SignedGrant
+		if err := b.put(locatorKey(row.Locator, owner), struct{}{}); err != nil {
+			return err
+		}
+	}
+	row.Leases++
+	return b.put(ownerKey(owner), row)
+}
+
+// dropLease ends a file's lease on a shard. The last one dooms the shard.
+func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, err error) {
+	if known, err := b.get(leaseKey(id, owner), &row); err != nil || !known {
+		return row, false, err
+	}
+	for _, at := range row.Places {
+		if err := b.del(placeKey(owner, at, id)); err != nil {
+			return row, false, err
+		}
+	}
+	if err := b.del(leaseKey(id, owner)); err != nil {
+		return row, false, err
+	}
+	if err := b.dropOwner(owner); err != nil {
+		return row, false, err
+	}
+	var file fileRow
+	known, err := b.get(fileKey(id), &file)
+	if err != nil || !known {
+		return row, false, err
+	}
+	if _, err := b.chargePeer(row.Peer, -diskSize(file.Length)); err != nil {
+		return row, false, err
+	}
+	if file.Leases--; file.Leases > 0 {
+		return row, false, b.put(fileKey(id), file)
+	}
+	b.count.Shards--
+	if err := b.del(fileKey(id)); err != nil {
+		return row, false, err
+	}
+	return row, true, b.put(doomedKey(id), doomedRow{Length: file.Length})
+}
+
+func (b *batch) dropOwner(owner admin) error {
+	var row ownerRow
+	known, err := b.get(ownerKey(owner), &row)
+	if err != nil || !known {
+		return err
+	}
+	if row.Leases--; row.Leases > 0 {
+		return b.put(ownerKey(owner), row)
+	}
+	if err := b.del(locatorKey(row.Locator, owner)); err != nil {
+		return err
+	}
+	return b.del(ownerKey(owner))
+}

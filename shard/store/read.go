@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
+)
+
+// Open returns the bytes of a stored shard and how many they are. The caller
+// closes the reader. It gives [wire.ErrNotFound], or [wire.ErrDamaged] when
+// the file is not as long as it was: then, as when the file is gone, the shard
+// is struck from the index before Open returns.
+func (s *Store) Open(id shard.ID) (r io.ReadSeekCloser, length int64, err error) {
+	var file fileRow
+	err = s.view(func(t tx) error {
+		known, err := t.get(fileKey(id), &file)
+		if err == nil && !known {
+			err = wire.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
+	}
+	f, err := s.openWhole(id, file.Length)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
+	}
+	section := io.NewSectionReader(f, 0, int64(file.Length))
+	return shardReader{section, f}, int64(file.Length), nil
+}
+
+type shardReader struct {
+	*io.SectionReader
+	io.Closer
+}
+
+// openWhole opens a stored shard's file. When it is gone or cut short, the
+// shard is struck from the index.
+func (s *Store) openWhole(id shard.ID, length uint32) (*os.File, error) {
+	f, err := s.checkFile(id, length)
+	if !errors.Is(err, wire.ErrNotFound) && !errors.Is(err, wire.ErrDamaged) {
+		return f, err
+	}
+	if err := s.strike(id, length); err != nil {
+		return nil, err
+	}
+	return nil, err
+}
+
+// checkFile opens a stored shard's file if it is as long as it must be.
+func (s *Store) checkFile(id shard.ID, length uint32) (*os.File, error) {
+	f, err := s.disk.open(s.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, wire.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != diskSize(length) {
+		err = wire.ErrDamaged
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Held returns up to limit places that a file has shards in here, in the order
+// of segments, from the first one after the cursor. A nil cursor starts; next
+// is nil at the end. A cursor that is none gives [wire.ErrBadRequest].
+func (s *Store) Held(locatorAdmin ed25519.PublicKey, after []byte, limit int) (rows []shard.Held, next []byte, err error) {
+	if len(locatorAdmin) != len(admin{}) || (len(after) != 0 && len(after) != placeTail) || limit < 1 {
+		return nil, nil, wire.ErrBadRequest.With("list: key of %d, cursor of %d bytes, limit %d", len(locatorAdmin), len(after), limit)
+	}
+	owner := admin(locatorAdmin)
+	err = s.view(func(t tx) error {
+		return t.tails(key(keyPlace, owner[:]), after, func(tail []byte) (bool, error) {
+			if len(rows) == limit {
+				next = after
+				return false, nil
+			}
+			row, err := t.held(owner, tail)
+			rows, after = append(rows, row), tail
+			return true, err
+		})
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list: %w", err)
+	}
+	return rows, next, nil
+}
+
+func (t tx) held(owner admin, tail []byte) (shard.Held, error) {
+	at, id, err := parsePlace(tail)
+	if err != nil {
+		return shard.Held{}, err
+	}
+	var row placeRow
+	var lease leaseRow
+	if _, err := t.get(placeKey(owner, at, id), &row); err != nil {
+		return shard.Held{}, err
+	}
+	if _, err := t.get(leaseKey(id, owner), &lease); err != nil {
+		return shard.Held{}, err
+	}
+	return shard.Held{Shard: id, Segment: at.Segment, Index: at.Index, Length: row.Length, LeaseEnd: lease.End}, nil
+}
+
+// locatorPage is how many locators are read at a time.
+const locatorPage = 256
+
+// Locators yields every locator that has shards here, once. An error, that of
+// ctx too, ends it.
+func (s *Store) Locators(ctx context.Context) iter.Seq2[shard.Locator, error] {
+	return func(yield func(shard.Locator, error) bool) {
+		var last []byte
+		for {
+			page, err := s.locatorPage(last)
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(shard.Locator{}, fmt.Errorf("locators: %w", err))
+				return
+			}
+			for _, tail := range page {
+				again := len(last) > 0 && shard.Locator(tail) == shard.Locator(last)
+				if last = tail; !again && !yield(shard.Locator(tail[:32]), nil) {
+					return
+				}
+			}
+			if len(page) < locatorPage {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) locatorPage(after []byte) (page [][]byte, err error) {
+	err = s.view(func(t tx) error {
+		return t.tails([]byte(keyLocator), after, func(tail []byte) (bool, error) {
+			page = append(page, tail)
+			return len(page) < locatorPage, nil
+		})
+	})
+	return page, err
+}

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// Config says where a store keeps its shards and how much it takes.
+type Config struct {
+	// Dir is the folder of the shard files, made if missing. Nothing else may
+	// write to it.
+	Dir string
+	// DB is the index, as [OpenIndex] opens it; other parts may keep rows of
+	// other prefixes in it. The caller closes it after Run has returned.
+	DB *badger.DB
+	// Capacity is the most bytes taken from the disk: shards, their trees,
+	// temporary files and what is promised for the next minute. With 0
+	// nothing new is taken.
+	Capacity int64
+	// MinFree is the bytes of the file system that are left to the machine,
+	// whatever Capacity says. 0 leaves nothing.
+	MinFree int64
+	// PerPeer is the most bytes that one peer may have here. 0 sets no bound.
+	PerPeer int64
+	// Logger may be nil.
+	Logger *slog.Logger
+	// Registerer takes the metrics batchain_store_…; nil has none.
+	Registerer prometheus.Registerer
+	// Stored is told the locator after every commit. It must not block; nil
+	// is told nothing.
+	Stored func(shard.Locator)
+}
+
+// Store is the shards on this machine's disk. Its methods may be used from any
+// goroutine; those that change anything wait until [Store.Run] runs.
+type Store struct {
+	dir      string
+	db       *badger.DB
+	disk     disk
+	capacity int64
+	minFree  int64
+	perPeer  int64
+	logger   *slog.Logger
+	stored   func(shard.Locator)
+	metrics  *metrics
+
+	ops     chan *op
+	done    chan struct{} // closed when Run has ended
+	folders folders
+	files   fileLocks
+	buffers sync.Pool
+
+	gate    sync.RWMutex // held for reading while the index is read
+	started bool         // guarded by gate
+	stopped bool         // guarded by gate
+
+	mu        sync.Mutex
+	count     counters // as the index has them
+	transfers map[transferName]*transfer
+	inFlight  int64             // Σ transfer.charge
+	byPeer    map[peer.ID]int64 // Σ transfer.charge of one peer
+	holds     map[peer.ID]hold
+	held      int64 // Σ hold.bytes
+
+	// Tests set these, before Run.
+	now   func() time.Time
+	crash func(point string)
+}
+
+// Usage is how full a store is, in bytes and shards.
+type Usage struct {
+	Capacity int64 // as configured
+	Used     int64 // shards and their trees
+	InFlight int64 // promised to transfers under way, and kept of broken ones
+	Held     int64 // promised by holds
+	Free     int64 // what can still be taken, the disk's own room considered
+	Shards   int64
+}
+
+// Open opens the store in cfg.Dir and puts right what a crash has left, before
+// it returns. It removes no shard that was ever acknowledged and not deleted.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s := newStore(cfg)
+	if err := s.open(ctx, cfg.Registerer); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, registerer prometheus.Registerer) error {
+	s.folders.disk, s.folders.root = s.disk, s.dir
+	if !s.db.Opts().SyncWrites {
+		return errors.New("the index does not sync its writes")
+	}
+	if err := s.recover(ctx); err != nil {
+		return err
+	}
+	return s.metrics.register(registerer, s)
+}
+
+func newStore(cfg Config) *Store {
+	logger := cfg.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		dir:       cfg.Dir,
+		db:        cfg.DB,
+		disk:      osDisk{},
+		capacity:  cfg.Capacity,
+		minFree:   cfg.MinFree,
+		perPeer:   cfg.PerPeer,
+		logger:    logger,
+		stored:    cfg.Stored,
+		metrics:   newMetrics(),
+		ops:       make(chan *op, batchOps),
+		done:      make(chan struct{}),
+		transfers: make(map[transferName]*transfer),
+		byPeer:    make(map[peer.ID]int64),
+		holds:     make(map[peer.ID]hold),
+		now:       time.Now,
+	}
+	s.buffers.New = func() any { return new([bufferSize]byte) }
+	return s
+}
+
+// tidyEvery is how often Run looks for what has become old.
+const tidyEvery = 10 * time.Minute
+
+// Run writes the index and removes temporary files that nobody came back for.
+// It returns nil after ctx has ended, when nothing of the store runs or reads
+// the index any more; transfers that had not committed by then fail, and what
+// they brought is kept. Run may be called once.
+func (s *Store) Run(ctx context.Context) error {
+	s.gate.Lock()
+	if s.started {
+		s.gate.Unlock()
+		return errors.New("run store: it has been run before")
+	}
+	s.started = true
+	s.gate.Unlock()
+
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	wg.Go(func() { s.write(ctx) })
+	wg.Go(func() { s.tidyLoop(ctx) })
+	<-ctx.Done()
+	cancel()
+	close(s.done)
+	wg.Wait()
+	s.gate.Lock()
+	s.stopped = true
+	s.gate.Unlock()
+	return nil
+}
+
+// Usage returns how full the store is. It asks the disk, but walks nothing.
+func (s *Store) Usage() Usage {
+	free := s.diskFree()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireHolds()
+	return Usage{
+		Capacity: s.capacity,
+		Used:     s.count.Used,
+		InFlight: s.inFlight,
+		Held:     s.held,
+		Free:     s.room(free),
+		Shards:   s.count.Shards,
+	}
+}
+
+// at tells a test that a point is reached from which it may not return.
+func (s *Store) at(point string) {
+	if s.crash != nil {
+		s.crash(point)
+	}
+}

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
+)
+
+// KeepTime is how long the bytes of a broken transfer are kept.
+const KeepTime = 24 * time.Hour
+
+// maxKept bounds the broken transfers whose bytes are kept at one time.
+const maxKept = 1024
+
+// bufferSize is the bytes read from a peer and written to the disk at a time:
+// a multiple of groupSize.
+const bufferSize = 128 << 10
+
+// transfer is one shard on its way in, or what is kept of it.
+type transfer struct {
+	name   transferName
+	shard  shard.ID
+	owner  admin
+	peer   peer.ID
+	length uint32
+	lease  time.Duration
+
+	active   bool      // guarded by Store.mu
+	charge   int64     // bytes counted as in flight; guarded by Store.mu
+	since    time.Time // when it broke; guarded by Store.mu
+	kept     int64     // bytes of the temporary file that count
+	intended bool      // there is, or may be, an intent row
+}
+
+// begin enters a transfer into the table. It gives [wire.ErrInProgress].
+func (s *Store) begin(lot shard.Lot) (*transfer, error) {
+	name := nameTransfer(lot.Offer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.transfers[name]
+	if t == nil {
+		t = &transfer{name: name, shard: lot.Offer.Shard, owner: admin(lot.Grant.Admin), length: lot.Offer.Length}
+		s.transfers[name] = t
+	}
+	if t.active {
+		return nil, wire.ErrInProgress
+	}
+	if t.length != lot.Offer.Length {
+		return nil, wire.ErrBadRequest.With("the transfer began with a length of %d", t.length)
+	}
+	kept := t.charge
+	s.charge(t, 0)
+	t.peer, t.active, t.lease = lot.Peer, true, time.Duration(lot.Offer.Lease)*time.Second
+	s.charge(t, kept)
+	return t, nil
+}
+
+// end takes a transfer off the table, or keeps it there for the next try.
+func (s *Store) end(t *transfer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.active = false
+	s.charge(t, t.kept)
+	if t.since = s.now(); t.kept == 0 {
+		delete(s.transfers, t.name)
+	}
+}
+
+// abandon removes what a transfer has on the disk and returns err. The room is
+// given back by end.
+func (s *Store) abandon(t *transfer, err error) error {
+	if t.kept = 0; !t.intended {
+		return err
+	}
+	if gone := s.removeFile(s.tempPath(t.name)); gone != nil {
+		s.logger.Warn("a temporary file stays until the next start", "err", gone)
+	}
+	s.at("temp removed")
+	forgotten := s.update(func(b *batch) error { return b.del(intentKey(t.name)) }, nil)
+	if forgotten != nil {
+		s.logger.Debug("an intent stays until the next start", "err", forgotten)
+	}
+	t.intended = false
+	return err
+}
+
+// intend writes the row without which no file may be left behind. It need not
+// be waited for until one could be.
+func (s *Store) intend(t *transfer) *op {
+	if t.intended {
+		o := &op{done: make(chan error, 1)}
+		o.done <- nil
+		return o
+	}
+	t.intended = true
+	row := intentRow{Shard: t.shard, Admin: bytes.Clone(t.owner[:]), Peer: t.peer, Length: t.length, Since: s.now().Unix()}
+	return s.submit(func(b *batch) error { return b.put(intentKey(t.name), row) }, nil)
+}
+
+// fill brings the temporary file to its full length, checked and synced, tree
+// and all. What a broken stream leaves is kept.
+func (s *Store) fill(ctx context.Context, t *transfer, intent *op, ready func(int64) (io.Reader, error)) (err error) {
+	f, err := s.disk.openTemp(s.tempPath(t.name))
+	if err != nil {
+		return s.abandon(t, diskRefused(err))
+	}
+	s.at("temp made")
+	in := &intake{store: s, file: f, hash: newTreeHash(int64(t.length)), length: int64(t.length), kept: t.kept}
+	err = in.run(ctx, ready)
+	if err == nil {
+		err = in.seal(t.shard)
+	}
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		t.kept = in.keep()
+	}
+	if closed := f.Close(); err == nil && closed != nil {
+		err = diskRefused(closed)
+	}
+	if indexed := s.wait(intent); indexed != nil {
+		t.kept = 0
+		err = errors.Join(err, indexRefused(indexed))
+	}
+	if err != nil && (t.kept == 0 || s.keepsEnough()) {
+		return s.abandon(t, unbroken(err))
+	}
+	return unbroken(err)
+}
+
+// keepsEnough reports whether no more broken transfers may be kept.
+func (s *Store) keepsEnough() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := 0
+	for _, t := range s.transfers {
+		if !t.active {
+			kept++
+		}
+	}
+	return kept >= maxKept
+}
+
+// brokenError is an error of the stream, not of its bytes.
+type brokenError struct{ error }
+
+func (e *brokenError) Unwrap() error { return e.error }
+
+func unbroken(err error) error {
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		return fmt.Errorf("stream: %w", broken.error)
+	}
+	return err
+}
+
+// intake moves one shard's bytes from a peer to a temporary file and hashes
+// them on the way.
+type intake struct {
+	store  *Store
+	file   tempFile
+	hash   *treeHash
+	length int64
+	kept   int64 // bytes of an earlier try
+	at     int64 // bytes in the file
+}
+
+func (in *intake) run(ctx context.Context, ready func(int64) (io.Reader, error)) error {
+	buf := in.store.buffers.Get().(*[bufferSize]byte)
+	defer in.store.buffers.Put(buf)
+	if err := in.rehash(ctx, buf[:]); err != nil {
+		return err
+	}
+	from, err := ready(in.at)
+	if err != nil {
+		return &brokenError{err}
+	}
+	for in.at < in.length {
+		n, err := io.ReadFull(from, buf[:min(bufferSize, in.length-in.at)])
+		if _, refused := in.file.Write(buf[:n]); refused != nil {
+			return diskRefused(refused)
+		}
+		in.at += int64(n)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return &brokenError{err}
+		}
+		in.hash.add(buf[:n])
+		in.store.at("bytes written")
+	}
+	return nil
+}
+
+// rehash reads what an earlier try left, whole groups of it, and cuts the rest
+// off.
+func (in *intake) rehash(ctx context.Context, buf []byte) error {
+	for in.at < in.kept && ctx.Err() == nil {
+		n, err := io.ReadFull(in.file, buf[:min(int64(len(buf)), in.kept-in.at)])
+		if err != nil {
+			n -= n % groupSize
+			in.kept = in.at + int64(n)
+		}
+		in.hash.add(buf[:n])
+		in.at += int64(n)
+	}
+	if err := ctx.Err(); err != nil {
+		in.at = in.kept
+		return &brokenError{err}
+	}
+	if err := in.file.Truncate(in.at); err != nil {
+		return diskRefused(err)
+	}
+	if _, err := in.file.Seek(in.at, io.SeekStart); err != nil {
+		return diskRefused(err)
+	}
+	return nil
+}
+
+// seal checks the shard and syncs it with its tree.
+func (in *intake) seal(id shard.ID) error {
+	root, tree := in.hash.finish()
+	if root != id {
+		return wire.ErrDamaged
+	}
+	if _, err := in.file.Write(tree); err != nil {
+		return diskRefused(err)
+	}
+	in.store.at("tree written")
+	if err := in.file.Sync(); err != nil {
+		return diskRefused(err)
+	}
+	in.store.at("temp synced")
+	return nil
+}
+
+// keep cuts the file to whole groups, syncs it, and returns its length.
+func (in *intake) keep() int64 {
+	kept := in.at - in.at%groupSize
+	if kept == 0 || in.file.Truncate(kept) != nil || in.file.Sync() != nil {
+		return 0
+	}
+	return kept
+}
