@@ -144,15 +144,14 @@ func (f file) lot(t testing.TB, segment uint32, index uint8, body []byte) exchan
 	return exchange.Outgoing{Grant: f.signed, Offer: signed, Terms: terms}
 }
 
-// order returns a LIST or DELETE for host, good until an hour from now plus
-// late.
-func (f file) order(t testing.TB, kind string, host peer.ID, late time.Duration, cursor []byte) wire.Signed {
+// order returns a LIST or DELETE for host, good for a time from now.
+func (f file) order(t testing.TB, kind string, host peer.ID, good time.Duration, cursor []byte) wire.Signed {
 	t.Helper()
 	key := f.seed.FileKey(f.id).RepairKey()
 	if kind == shard.OrderDelete {
 		key = f.seed.AdminKey(f.id)
 	}
-	o := shard.Order{Grant: shard.GrantDigest(f.signed), Host: host, NotAfter: time.Now().Add(late).Unix(), Cursor: cursor}
+	o := shard.Order{Grant: shard.GrantDigest(f.signed), Host: host, NotAfter: time.Now().Add(good).Unix(), Cursor: cursor}
 	signed, err := o.Sign(key, kind, mesh)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +167,7 @@ func noise(seed uint64, n int) []byte {
 	return data
 }
 
-// kept returns what the node's store has for a shard.
+// holds reports whether the node's store has exactly these bytes.
 func (n node) holds(t testing.TB, body []byte) bool {
 	t.Helper()
 	r, length, err := n.store.Open(shard.Sum(body))

@@ -14,10 +14,6 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
-// supplantAfter is how long a transfer must have been silent before another
-// try of the same peer ends it: after its connection died without a word, say.
-const supplantAfter = 10 * time.Second
-
 // lotKey names a transfer at this host.
 type lotKey struct {
 	peer    peer.ID
@@ -91,7 +87,7 @@ func checkLease(seconds uint32) error {
 		return wire.ErrBadRequest.With("a lease of no time")
 	}
 	if most := shard.LeaseMax / time.Second; time.Duration(seconds) > most {
-		return wire.ErrTooBig.With("a lease of %d s; at most %d are given", seconds, most)
+		return wire.ErrBadRequest.With("a lease of %d s; at most %d are given", seconds, most)
 	}
 	return nil
 }
@@ -126,13 +122,13 @@ func (s *Server) forget(lot shard.Lot, r *request) {
 	}
 }
 
-// supplant resets a transfer of lot that stands still: its peer has just asked
-// for it on another stream.
+// supplant resets a transfer of lot that stands still, because its connection
+// died without a word, say: its peer has just asked for it on another stream.
 func (s *Server) supplant(lot shard.Lot) {
 	s.mu.Lock()
 	in := s.receiving[keyOf(lot)]
 	s.mu.Unlock()
-	if in != nil && in.silent() > supplantAfter {
+	if in != nil && in.silent() > s.cfg.Timeouts.Answer {
 		_ = in.ResetWithError(network.StreamSupplanted)
 	}
 }

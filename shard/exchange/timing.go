@@ -21,7 +21,8 @@ type Timeouts struct {
 	// Open is for dialling, handshakes and negotiation together; 15 s.
 	Open time.Duration
 	// Answer is for a whole request to arrive, on a host, and for its first
-	// answer, on the asking side; 10 s.
+	// answer, on the asking side; 10 s. A transfer that was silent for longer
+	// gives way to another try of the same peer.
 	Answer time.Duration
 	// Idle is how long a transfer may stand still, and how long a host may
 	// take to commit, list or delete; 60 s.
