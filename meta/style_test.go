@@ -152,10 +152,12 @@ func TestSystemsHaveTheirFiles(t *testing.T) {
 }
 
 // everywhere reports whether package syscall has the name on every system that
-// we build for.
+// we build for: the error numbers and a few signals.
 func everywhere(name string) bool {
-	return slices.Contains([]string{"SIGINT", "SIGTERM", "SIGKILL", "SIGHUP", "Signal", "ENOSPC", "Errno"}, name)
+	return errno.MatchString(name) || slices.Contains([]string{"SIGINT", "SIGTERM", "SIGKILL", "SIGHUP", "Signal"}, name)
 }
+
+var errno = regexp.MustCompile(`^(Errno|E[A-Z0-9]+)$`)
 
 // isSelector reports whether n is pkg.name.
 func isSelector(n ast.Node, pkg, name string) bool {
