@@ -1,20 +1,20 @@
 // Package node assembles one member of a mesh and keeps it running.
 //
-//	             control socket          other nodes
-//	                   │                      │
-//	        ┌──────────┴───────────┐   ┌──────┴──────┐
-//	        │ control: commands    │   │ libp2p host │  one identity, TCP and QUIC
-//	        └──────────┬───────────┘   └──┬───────┬──┘
-//	                   │ backend          │       │
-//	        ┌──────────┴───────────┐   ┌──┴──┐ ┌──┴───────┐
-//	        │ transfer: whole files├───┤ kad │ │ exchange │  who · one shard, one peer
-//	        └──────────────────────┘   └──┬──┘ └──┬───────┘
-//	                                      │  ┌────┴─────┐
-//	                                      │  │  store   │  shards of others on this disk
-//	                                      │  └────┬─────┘
-//	                                   ┌──┴───────┴──┐
-//	                                   │    index    │  one Badger database
-//	                                   └─────────────┘
+//	     control socket          other nodes
+//	           │                      │
+//	┌──────────┴───────────┐   ┌──────┴──────┐
+//	│ control: commands    │   │ libp2p host │  one identity, TCP and QUIC
+//	└──────────┬───────────┘   └──┬───────┬──┘
+//	           │ backend          │       │
+//	┌──────────┴───────────┐   ┌──┴──┐ ┌──┴───────┐
+//	│ transfer: whole files├───┤ kad │ │ exchange │  who · one shard, one peer
+//	└──────────────────────┘   └──┬──┘ └──┬───────┘
+//	                              │  ┌────┴─────┐
+//	                              │  │  store   │  shards of others on this disk
+//	                              │  └────┬─────┘
+//	                           ┌──┴───────┴──┐
+//	                           │    index    │  one Badger database
+//	                           └─────────────┘
 //
 // The parts below know nothing of each other; this package introduces them:
 // finder joins routing and transfer, backend joins transfer and control, fault

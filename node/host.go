@@ -54,8 +54,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer) (host.Ho
 		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(conns),
 		libp2p.WithDialTimeout(dialTimeout),
-		libp2p.DialRanker(rankAddrs),
-		libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(dialTimeout)),
+		libp2p.SwarmOpts(swarm.WithDialRanker(rankAddrs), swarm.WithDialTimeoutLocal(dialTimeout)),
 		libp2p.PrometheusRegisterer(reg),
 	}
 	opts = append(opts, reachOptions(cfg)...)

@@ -42,6 +42,9 @@ func (n *Node) openHost(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := portsFree(n.cfg.Listen); err != nil {
+		return err
+	}
 	if n.host, err = newHost(n.cfg, key, n.registry); err != nil {
 		return err
 	}
