@@ -47,7 +47,7 @@
 // The core is signed once, by the admin key, and never changes. Placements are
 // hints: they are merged by union, and a wrong one costs a wasted question.
 // Hosts are numbered in the order in which they appear. The private part is
-// {1 file id · 2 name · 3 size · 4 mode · 5 mtime (ns) · 6 content hash},
+// {1 file id · 2 name (bytes) · 3 size · 4 mode · 5 mtime (ns) · 6 content hash},
 // sealed with AES-256-GCM under its own key and bound to the locator. The
 // content hash is BLAKE3 over the BLAKE3 hashes of the segments' plaintexts.
 //

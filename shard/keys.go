@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"log/slog"
 )
 
 // Seed is the person: 256 random bits from which every key of every file
@@ -14,6 +15,12 @@ type Seed [32]byte
 // FileKey seals one file (AES-256). Whoever holds it can read the file, find
 // its shards and repair it, and cannot delete it.
 type FileKey [32]byte
+
+// LogValue keeps the seed out of logs.
+func (s Seed) LogValue() slog.Value { return slog.StringValue("(secret)") }
+
+// LogValue keeps the key out of logs.
+func (k FileKey) LogValue() slog.Value { return slog.StringValue("(secret)") }
 
 // NewSeed returns a random seed.
 func NewSeed() Seed {

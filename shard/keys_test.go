@@ -1,6 +1,12 @@
 package shard
 
-import "testing"
+import (
+	"bytes"
+	"encoding/hex"
+	"log/slog"
+	"strings"
+	"testing"
+)
 
 func TestKeysAreAllDifferent(t *testing.T) {
 	seen := map[string]string{}
@@ -25,5 +31,17 @@ func TestKeysAreAllDifferent(t *testing.T) {
 	}
 	if fixedFile().Locator() == (FileID{}).Locator() {
 		t.Error("two files share a locator")
+	}
+}
+
+func TestSecretsStayOutOfLogs(t *testing.T) {
+	seed, key := fixedSeed(), fixedSeed().FileKey(fixedFile())
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).Info("text", "seed", seed, "key", key, "pointer", &key)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "seed", seed, "key", key, "pointer", &key)
+	for _, secret := range []string{hex.EncodeToString(key[:4]), "0 1 2 3", "0,1,2,3", "189 254 193", "189,254,193"} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%q is in %s", secret, out.String())
+		}
 	}
 }

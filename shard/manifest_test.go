@@ -128,7 +128,8 @@ func TestRepairManifestHoldsNoSecrets(t *testing.T) {
 // is fresh.
 func TestPrivateNonceIsFresh(t *testing.T) {
 	c := fixedContent(t)
-	if mustOpen(t, writeManifest(t, c)).Core == mustOpen(t, writeManifest(t, c)).Core {
+	one, two := mustOpen(t, writeManifest(t, c)), mustOpen(t, writeManifest(t, c))
+	if one.Core == two.Core {
 		t.Error("two private parts under one nonce")
 	}
 }

@@ -108,6 +108,7 @@ func SafeName(name string) string {
 		_, last := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-last]
 	}
+	name = strings.TrimRight(name, " ")
 	if strings.Trim(name, ". ") == "" || !filepath.IsLocal(name) {
 		return "unnamed"
 	}
