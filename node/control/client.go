@@ -170,13 +170,13 @@ func take(line []byte, res any, emit func(Progress)) (last bool, err error) {
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(line, &head); err != nil {
-		return true, NewError(ExitUnclassified, 3, "the node's answer makes no sense: %w", err)
+		return true, NewError(ExitUnclassified, 21, "the node's answer makes no sense: %w", err)
 	}
 	switch head.Type {
 	case "progress":
 		var p Progress
 		if err := json.Unmarshal(line, &p); err != nil {
-			return true, NewError(ExitUnclassified, 3, "the node's answer makes no sense: %w", err)
+			return true, NewError(ExitUnclassified, 21, "the node's answer makes no sense: %w", err)
 		}
 		emit(p)
 		return false, nil
@@ -185,7 +185,7 @@ func take(line []byte, res any, emit func(Progress)) (last bool, err error) {
 	case "error":
 		told := new(Error)
 		if err := json.Unmarshal(line, told); err != nil {
-			return true, NewError(ExitUnclassified, 3, "the node's answer makes no sense: %w", err)
+			return true, NewError(ExitUnclassified, 21, "the node's answer makes no sense: %w", err)
 		}
 		return true, told
 	}

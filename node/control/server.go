@@ -175,7 +175,7 @@ func safely[T any](s *Server, work func() (T, error)) (res T, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.logger().Error("work panicked", "panic", v, "stack", stack())
-			err = NewError(ExitUnclassified, 2, "the node made a mistake of its own").
+			err = NewError(ExitUnclassified, 20, "the node made a mistake of its own").
 				Because("its log has the rest")
 		}
 	}()

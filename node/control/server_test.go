@@ -214,7 +214,7 @@ func TestGetOfBytesFails(t *testing.T) {
 	}{
 		"before the first byte": {func(io.Writer) error { return control.NewError(4, 1, "gone") }, "E0401"},
 		"after it":              {func(out io.Writer) error { out.Write([]byte("some")); return long }, "E0901"},
-		"by a panic":            {func(out io.Writer) error { out.Write([]byte("some")); panic("secret") }, "E0102"},
+		"by a panic":            {func(out io.Writer) error { out.Write([]byte("some")); panic("secret") }, "E0120"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -291,13 +291,13 @@ func TestErrorsTravel(t *testing.T) {
 func TestPanicKeepsItsText(t *testing.T) {
 	n := serve(t, control.NewServer(&fake{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })))
 	_, err := n.Remove(t.Context(), control.RemoveRequest{}, ignore)
-	if told := control.AsError(err); told == nil || told.Code != "E0102" || strings.Contains(fmt.Sprintf("%+v", told), "nil pointer") {
+	if told := control.AsError(err); told == nil || told.Code != "E0120" || strings.Contains(fmt.Sprintf("%+v", told), "nil pointer") {
 		t.Errorf("Remove: %+v", told)
 	}
 	if _, err := n.Open(t.Context(), "/metrics"); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("Open: %v", err)
 	}
-	if _, err := n.Status(t.Context()); control.AsError(err).Code != "E0102" {
+	if _, err := n.Status(t.Context()); control.AsError(err).Code != "E0120" {
 		t.Errorf("Status: %v", err)
 	}
 }

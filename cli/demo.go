@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/batchain/batchain/demo"
+	"github.com/batchain/batchain/node"
+)
+
+func demoCommand() *command {
+	return &command{
+		name: "demo", args: "[NAME|all]", group: groupTry, brief: "list the demos, or play one, telling each step and checking it",
+		max: 1, complete: kindDemo,
+		run: runDemo,
+	}
+}
+
+func runDemo(ctx context.Context, s *session, c *urfave.Context) error {
+	name := c.Args().First()
+	if name == "" {
+		return s.listDemos()
+	}
+	err := demo.Play(ctx, name, demo.Options{Out: s.Out, JSON: s.out.json, Logger: s.logger})
+	if errors.Is(err, demo.ErrUnknown) {
+		return didYouMean(usage(77, "there is no demo %q", name), closest(name, demoNames()), "batchain demo")
+	}
+	return err
+}
+
+func (s *session) listDemos() error {
+	var rows [][2]string
+	for _, d := range demo.List() {
+		if s.out.json {
+			s.out.line("demo", map[string]any{"number": d.Number, "name": d.Name, "title": d.Title})
+		}
+		rows = append(rows, [2]string{fmt.Sprintf("%d  %s", d.Number, d.Name), d.Title})
+	}
+	if !s.out.json {
+		s.out.print("%s", unindent(columns(rows)))
+	}
+	return nil
+}
+
+func demoNames() []string {
+	var list []string
+	for _, d := range demo.List() {
+		list = append(list, d.Name)
+	}
+	return append(list, "all")
+}
+
+func demoCandidates() []candidate {
+	found := []candidate{{"all", "one after the other"}}
+	for _, d := range demo.List() {
+		found = append(found, candidate{d.Name, d.Title})
+	}
+	return found
+}
+
+func sampleCommand() *command {
+	return &command{
+		name: "sample", args: "[-n N] | -u FILE…|- | -d REF | -l [REF]", group: groupTry, brief: "a mesh of nodes on this machine alone, until Ctrl-C",
+		details: "While it runs, a second terminal uses it with -u, -d and -l; when none runs, they bring it up\n" +
+			"for as long as they take. Its files survive a restart. batchain-sample is the same.",
+		max: -1, complete: kindFile,
+		flags: []urfave.Flag{
+			mode("u", "upload", "put files into the sample mesh"),
+			mode("d", "download", "get a file back from it"),
+			mode("l", "list", "list its files"),
+			number("nodes", 8, "how many nodes", "n"),
+			text("dir", "DIR", "its folder (default a temp folder)"),
+			text("name", "NAME", "with -u: what the file is known by"),
+			text("scheme", "D+P", "with -u: any D of the D+P shards bring a segment back"),
+			text("output", "OUT|-", "with -d: where to", "o"),
+			yes("force", "with -d: replace what is there"),
+		},
+		run: runSample,
+	}
+}
+
+func runSample(ctx context.Context, s *session, c *urfave.Context) error {
+	use, err := sampleUse(c)
+	if err != nil {
+		return err
+	}
+	dir := c.String("dir")
+	if dir == "" {
+		dir = demo.SampleDir()
+	}
+	if n := c.Int("nodes"); n < 1 || n > 256 {
+		return usage(78, "a sample mesh has 1 to 256 nodes, not %d", n)
+	}
+	s.home = demo.SampleHome(dir)
+	opts := demo.SampleOptions{Nodes: c.Int("nodes"), Dir: dir, Logger: s.logger}
+	if use == nil {
+		opts.Out = s.sampleOut()
+		err := demo.Sample(ctx, opts)
+		if stopped := new(interruption); errors.As(context.Cause(ctx), &stopped) && (err == nil || errors.Is(err, context.Canceled)) {
+			return nil
+		}
+		return err
+	}
+	if c.Bool("list") || answers(ctx, node.SocketPath(s.home)) { // a list asks nobody
+		return use(ctx, s, c)
+	}
+	s.out.note("no sample mesh runs; one is brought up for this command")
+	opts.Use = func(ctx context.Context, _ string) error { return use(ctx, s, c) }
+	return demo.Sample(ctx, opts)
+}
+
+// sampleUse returns what is to be done with the sample mesh, nil for running it.
+func sampleUse(c *urfave.Context) (use func(context.Context, *session, *urfave.Context) error, err error) {
+	var chosen []string
+	for _, name := range []string{"upload", "download", "list"} {
+		if c.Bool(name) {
+			chosen = append(chosen, "-"+name[:1])
+		}
+	}
+	args := c.NArg()
+	switch {
+	case len(chosen) > 1:
+		return nil, usage(52, "%s are two commands", strings.Join(chosen, " and ")).Try("give one of them")
+	case c.Bool("upload") && args == 0:
+		return nil, usage(55, "-u needs more: a file, or - for stdin").Try("batchain help sample")
+	case c.Bool("download") && args != 1:
+		return nil, usage(55, "-d needs one file, not %d", args).Try("batchain sample -l")
+	case len(chosen) == 0 && args > 0, c.Bool("list") && args > 1:
+		return nil, usage(56, "%q is one argument too many for sample", c.Args().Get(args-1)).Try("batchain help sample")
+	case c.Bool("upload"):
+		return runPut, nil
+	case c.Bool("download"):
+		return runGet, nil
+	case c.Bool("list"):
+		return runList, nil
+	}
+	return nil, nil
+}
+
+// sampleOut is told when the mesh is up; with --json that is an object.
+func (s *session) sampleOut() io.Writer {
+	if s.out.json {
+		return readyWriter{s}
+	}
+	return s.Out
+}
+
+type readyWriter struct{ s *session }
+
+func (w readyWriter) Write(b []byte) (int, error) {
+	w.s.out.line("ready", map[string]string{"home": w.s.home, "text": strings.TrimSpace(string(b))})
+	return len(b), nil
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard"
+)
+
+func getCommand() *command {
+	return &command{
+		name: "get", args: "REF", group: groupFiles, brief: "bring a file back",
+		details: "REF is a manifest (a path, or a name that ends in .batchain), an id, a name, or the\n" +
+			"first four or more characters of an id. The same command again resumes.",
+		min: 1, max: 1, want: "which file; batchain ls lists them", complete: kindRef,
+		flags: []urfave.Flag{
+			text("output", "OUT|-", "where to; a folder, a file, or - for stdout (default the file's name, here)", "o"),
+			yes("force", "replace what is there"),
+		},
+		run: runGet,
+	}
+}
+
+func runGet(ctx context.Context, s *session, c *urfave.Context) error {
+	output := c.String("output")
+	if output == "-" && s.out.json {
+		return usage(68, "--json and -o - both want stdout").Try("give -o FILE, or leave --json out")
+	}
+	manifest, err := s.resolve(c.Args().First())
+	if err != nil {
+		return err
+	}
+	private, err := readPrivate(manifest)
+	if err != nil {
+		return err
+	}
+	req := control.GetRequest{Ref: manifest, Force: c.Bool("force")}
+	s.resume = "the same command again goes on where this ended"
+	var out io.Writer
+	if output == "-" {
+		out = s.Out
+	} else if req.Output, err = destination(output, private.Name, req.Force); err != nil {
+		return err
+	}
+	var res control.GetResult
+	bar := s.meter(shard.SafeName(private.Name))
+	defer bar.close()
+	err = s.ask(ctx, out == nil, func(ctx context.Context, client *control.Client) error {
+		var err error
+		res, err = client.Get(ctx, req, out, bar.update)
+		return err
+	})
+	bar.close()
+	if err != nil || out != nil {
+		return err
+	}
+	text := fmt.Sprintf("got     %s  %s  in %s", printable(res.Name), humanize.IBytes(uint64(res.Size)), res.Path)
+	if s.out.quiet {
+		text = res.Path
+	}
+	s.out.result(res, text)
+	return nil
+}
+
+// destination returns the absolute path that a file is brought back to, and
+// says before anybody is asked when that cannot be.
+func destination(output, name string, force bool) (string, error) {
+	if output == "" {
+		output = shard.SafeName(name)
+	} else if info, err := os.Stat(output); err == nil && info.IsDir() {
+		output = filepath.Join(output, shard.SafeName(name))
+	}
+	path, err := filepath.Abs(output)
+	if err != nil {
+		return "", fmt.Errorf("get to %s: %w", output, err)
+	}
+	if !utf8.ValidString(path) {
+		return "", usage(69, "%q is no UTF-8", path).Try("batchain get REF -o - > FILE")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "", usage(70, "%s is a folder", path)
+	case err == nil && !force:
+		return "", usage(71, "%s is there already", path).Try("--force replaces it", "-o FILE writes to another place")
+	case err == nil || errors.Is(err, os.ErrNotExist):
+	default:
+		return "", fmt.Errorf("get to %s: %w", path, err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
+		return "", control.NewError(control.ExitNotFound, 50, "there is no folder %s", filepath.Dir(path))
+	}
+	return path, nil
+}

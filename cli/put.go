@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard"
+)
+
+func putCommand() *command {
+	return &command{
+		name: "put", args: "FILE…|-", group: groupFiles, brief: "store files in the mesh",
+		details: "A file is encrypted here, cut into shards and placed on other people's nodes. It is\n" +
+			"stored when every shard is under receipt; until then the command does not end well.\n" +
+			"The same command again resumes. - stands for stdin.",
+		min: 1, max: -1, want: "a file, or - for stdin", complete: kindFile,
+		flags: []urfave.Flag{
+			text("name", "NAME", "what the file is known by (default its own name)"),
+			text("scheme", "D+P", "shards per segment: any D of the D+P bring it back"),
+			text("durability", "HOW", "low, normal or archive"),
+			list("host", "PEER…", "ask these peers first; may be repeated"),
+			yes("allow-colocate", "several shards of a segment on one host"),
+			text("expires", "DUR", "let the hosts forget it after so long: 30d, 1y"),
+			text("manifest", "OUT", "write the manifest here too"),
+			text("bwlimit", "RATE", "send no more bytes per second: 500kB, 2MiB"),
+		},
+		run: runPut,
+	}
+}
+
+func runPut(ctx context.Context, s *session, c *urfave.Context) error {
+	base, err := putOptions(c)
+	if err != nil {
+		return err
+	}
+	args := c.Args().Slice()
+	if len(args) == 1 {
+		code, err := s.putOne(ctx, base, args[0])
+		if err == nil && code != control.ExitDone {
+			return exitCode(code)
+		}
+		return err
+	}
+	return s.putSeveral(ctx, base, args)
+}
+
+// putSeveral stores one file after the other. What goes wrong with one does
+// not keep the next from being stored; the worst decides.
+func (s *session) putSeveral(ctx context.Context, base control.PutRequest, args []string) error {
+	if base.Name != "" || base.Manifest != "" {
+		return usage(64, "--name and --manifest are for one file").Because("%d are given", len(args))
+	}
+	worst, failed := control.ExitDone, 0
+	for _, arg := range args {
+		code, err := s.putOne(ctx, base, arg)
+		if ctx.Err() != nil && err != nil {
+			return err
+		}
+		if err != nil {
+			failed++
+			e := explain(err)
+			e.Message = arg + ": " + e.Message
+			s.out.fail(e)
+			code = e.Exit
+		}
+		worst = worse(worst, code)
+	}
+	if failed > 0 && s.out.json {
+		s.out.line("error", control.NewError(worst, 90, "%d of %d files were not stored", failed, len(args)))
+	}
+	if worst != control.ExitDone {
+		return exitCode(worst)
+	}
+	return nil
+}
+
+func putOptions(c *urfave.Context) (control.PutRequest, error) {
+	req := control.PutRequest{
+		Name: c.String("name"), Scheme: c.String("scheme"), Durability: c.String("durability"),
+		Hosts: c.StringSlice("host"), AllowColocate: c.Bool("allow-colocate"), Size: -1,
+	}
+	var err error
+	if req.Scheme != "" {
+		if _, err := shard.ParseScheme(req.Scheme); err != nil {
+			return req, usage(65, "--scheme cannot be %q", req.Scheme).Because("%s", err).Try("--scheme 4+4")
+		}
+	}
+	switch req.Durability {
+	case "", "low", "normal", "archive":
+	default:
+		return req, usage(66, "--durability cannot be %q", req.Durability).Because("low, normal and archive are")
+	}
+	if given := c.String("expires"); given != "" {
+		if req.Expires, err = parseDuration(given); err != nil {
+			return req, err
+		}
+	}
+	if given := c.String("bwlimit"); given != "" {
+		if req.BandwidthLimit, err = parseSize("--bwlimit", given); err != nil {
+			return req, err
+		}
+	}
+	if given := c.String("manifest"); given != "" {
+		req.Manifest, err = filepath.Abs(given)
+	}
+	return req, err
+}
+
+// putOne stores one file and tells of it.
+func (s *session) putOne(ctx context.Context, req control.PutRequest, arg string) (int, error) {
+	body, err := s.source(&req, arg)
+	if err != nil {
+		return 0, err
+	}
+	if body != nil {
+		defer body.Close()
+	}
+	var res control.PutResult
+	bar := s.meter(req.Name)
+	defer bar.close()
+	err = s.ask(ctx, body == nil, func(ctx context.Context, client *control.Client) error {
+		var in io.Reader
+		if body != nil {
+			in = body
+		}
+		var err error
+		res, err = client.Put(ctx, req, in, bar.update)
+		return err
+	})
+	bar.close()
+	if err != nil {
+		return 0, err
+	}
+	return s.putDone(res), nil
+}
+
+// source checks a file before any node is asked. It returns the bytes to send,
+// or nil when the node reads them itself.
+func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, error) {
+	if arg == "-" {
+		s.resume = "pipe the same bytes again with the same --name: what is stored is kept"
+		if req.Name == "" {
+			req.Name = "stdin"
+			s.resume = "to be able to resume stdin, give it a --name"
+		}
+		return io.NopCloser(s.In), nil
+	}
+	path, err := filepath.Abs(arg)
+	if err != nil {
+		return nil, fmt.Errorf("put %s: %w", arg, err)
+	}
+	info, err := readable(path)
+	if err != nil {
+		return nil, err
+	}
+	s.resume = "the same command again goes on where this ended"
+	if req.Name == "" {
+		req.Name = shard.SafeName(path)
+	}
+	if utf8.ValidString(path) {
+		req.Path = path
+		return nil, nil
+	}
+	// JSON cannot carry the path, so the bytes go instead.
+	req.Size = info.Size()
+	return os.Open(path)
+}
+
+// readable says why a path is no file that can be read: E0401 or E0802.
+func readable(path string) (os.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, control.NewError(control.ExitNotFound, 1, "there is no file %s", path).Wrap(err)
+	case errors.Is(err, os.ErrPermission):
+		return nil, control.NewError(control.ExitPermission, 2, "%s may not be read", path).Wrap(err)
+	case err != nil:
+		return nil, control.NewError(control.ExitUnclassified, 4, "%s cannot be read", path).Wrap(err)
+	case info.IsDir():
+		return nil, usage(67, "%s is a folder", path).Because("files are stored one by one").
+			Try("tar c " + filepath.Base(path) + " | batchain put --name " + filepath.Base(path) + ".tar -")
+	case !info.Mode().IsRegular():
+		return nil, usage(67, "%s is no plain file", path).Try("batchain put - < " + path)
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, control.NewError(control.ExitPermission, 2, "%s may not be read", path).Wrap(err)
+	} else if err != nil {
+		return nil, control.NewError(control.ExitUnclassified, 4, "%s cannot be read", path).Wrap(err)
+	}
+	return info, f.Close()
+}
+
+// putDone tells what was stored and returns the exit code.
+func (s *session) putDone(res control.PutResult) int {
+	text := fmt.Sprintf("stored  %s  %s  scheme %s  hosts %d  id %s",
+		printable(res.Name), humanize.IBytes(uint64(res.Size)), res.Scheme, res.Hosts, res.ID)
+	if s.out.quiet {
+		text = res.ID
+	}
+	s.out.result(res, text)
+	if res.Shortfall != "" {
+		s.out.warn("%s", printable(res.Shortfall))
+		return control.ExitShortfall
+	}
+	if s.line.command().name == "put" {
+		s.out.note("next    batchain -d %s", short(res.ID))
+	}
+	return control.ExitDone
+}
+
+// short is as much of an id as people type.
+func short(id string) string { return id[:min(8, len(id))] }
+
+// printable is text of somebody else's, made fit for one line of a terminal.
+func printable(text string) string {
+	b := []rune(text)
+	for i, r := range b {
+		if !utf8.ValidRune(r) || r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
