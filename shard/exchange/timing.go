@@ -92,7 +92,7 @@ func (p *paced) due(set time.Time) (time.Time, bool) {
 	if at.After(p.end) {
 		at = p.end
 	}
-	return at, at.Sub(set) > p.idle/8 || at.Equal(p.end)
+	return at, at.Sub(set) > p.idle/8 || (at.Equal(p.end) && !set.Equal(p.end))
 }
 
 // silent is how long no byte has come in.
