@@ -19,11 +19,7 @@ func TestMain(m *testing.M) {
 	if home := os.Getenv(holdHome); home != "" {
 		os.Exit(hold(home))
 	}
-	goleak.VerifyTestMain(m,
-		// Started by package init of a dependency, once for the process.
-		goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"),
-		goleak.IgnoreAnyFunction("github.com/dgraph-io/ristretto/v2.(*defaultPolicy[...]).processItems"),
-	)
+	goleak.VerifyTestMain(m)
 }
 
 func hold(home string) int {

@@ -43,6 +43,7 @@ type Node struct {
 	finder  *finder
 	watcher *watcher
 	socket  net.Listener
+	metrics *metricsPort // nil when no port was asked for
 
 	parts   []part
 	closers []func() error // in the order of opening

@@ -127,12 +127,11 @@ func (n *Node) openControl(context.Context) (err error) {
 	if n.cfg.Metrics == "" {
 		return nil
 	}
-	port, err := listenMetrics(n.cfg.Metrics, n.registry)
-	if err != nil {
+	if n.metrics, err = listenMetrics(n.cfg.Metrics, n.registry); err != nil {
 		return err
 	}
-	n.onClose(func() error { port.listener.Close(); return nil })
-	n.addPart("metrics", port.Run)
+	n.onClose(func() error { n.metrics.listener.Close(); return nil })
+	n.addPart("metrics", n.metrics.Run)
 	return nil
 }
 
