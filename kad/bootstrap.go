@@ -2,6 +2,7 @@ package kad
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -11,44 +12,86 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
 )
 
-// join calls bootstrap peers until ctx ends: with growing pauses while the
-// table is empty, now and then while it is not.
+// join keeps the node in the mesh until ctx ends: it calls bootstrap peers, with
+// growing pauses while the table is empty and now and then while it is not.
 func (t *Table) join(ctx context.Context) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = bootstrapFirst, bootstrapMax
-	for joined := false; ; {
-		if t.Size() == 0 || joined {
-			t.call(ctx)
-		}
-		if !sleep(ctx, pause.NextBackOff()) {
-			return
-		}
-		if joined = t.Size() > 0; !joined {
+	for ctx.Err() == nil {
+		t.revive(ctx)
+		t.call(ctx)
+		if !t.await(ctx, pause.NextBackOff()) {
 			continue
 		}
 		t.log.Info("joined the mesh", "peers", t.Size())
 		pause.Reset()
-		if !t.stay(ctx) {
-			return
+		for fresh := true; t.stay(ctx, fresh); fresh = false {
+			t.call(ctx)
 		}
-		if joined = t.Size() > 0; !joined {
+		if ctx.Err() == nil {
 			t.log.Warn("no peers left in the table")
 		}
 	}
 }
 
-// stay waits until the table is empty or it is time to visit bootstrap peers
-// again, and reports whether ctx is still alive.
-func (t *Table) stay(ctx context.Context) bool {
-	visit := time.Now().Add(rejoinInterval/2 + rand.N(rejoinInterval))
-	for t.Size() > 0 && time.Now().Before(visit) {
-		if !sleep(ctx, watchFull) {
+// await waits until somebody is in the table, at most for d, and reports
+// whether somebody is.
+func (t *Table) await(ctx context.Context, d time.Duration) bool {
+	for end := time.Now().Add(d); t.Size() == 0 && time.Now().Before(end); {
+		if !sleep(ctx, watchEmpty) {
 			return false
 		}
 	}
+	return t.Size() > 0
+}
+
+// stay waits until it is time to visit bootstrap peers again. It reports false
+// when the table is empty or ctx has ended. A fresh one looks around often, near
+// and far: of those who join at the same moment as we do, nobody can tell yet.
+func (t *Table) stay(ctx context.Context, fresh bool) bool {
+	visit := time.Now().Add(rejoinInterval/2 + rand.N(rejoinInterval))
+	for wait := settleFirst; time.Now().Before(visit); wait = min(2*wait, 2*settleLast) {
+		if !sleep(ctx, min(wait, watchFull)) || t.Size() == 0 {
+			return false
+		}
+		t.revive(ctx)
+		if fresh && wait <= settleLast {
+			_, _ = t.Closest(ctx, []byte(t.host.ID()))
+			_, _ = t.Closest(ctx, fmt.Append(nil, rand.Uint64()))
+		}
+	}
 	return true
+}
+
+// revive asks connected servers that are not in the table although it has room
+// for them, and takes in those that answer. kad-dht drops a peer for one question
+// without an answer, and asks again only when a connection is new or the table
+// nearly empty; after a stall on our side that would be all peers at once.
+func (t *Table) revive(ctx context.Context) {
+	var asking errgroup.Group
+	asking.SetLimit(Concurrency)
+	table := t.dht.RoutingTable()
+	for _, p := range t.host.Network().Peers() {
+		if t.host.shut.shut(p) || !table.UsefulNewPeer(p) || !t.serves(p) {
+			continue
+		}
+		asking.Go(func() error {
+			if t.dht.Ping(ctx, p) == nil {
+				_, _ = table.TryAddPeer(p, true, false)
+			}
+			return nil
+		})
+	}
+	_ = asking.Wait()
+}
+
+// serves reports whether p said that it is a server of our mesh.
+func (t *Table) serves(p peer.ID) bool {
+	protos, err := t.host.Peerstore().SupportsProtocols(p, t.proto)
+	return err == nil && len(protos) > 0
 }
 
 // call dials a few bootstrap peers at once. Those that answer enter the table

@@ -147,10 +147,7 @@ func (b *batch) Commit(context.Context) error {
 
 // Query yields rows below q.Prefix in key order, if no other order is asked.
 func (r *rows) Query(_ context.Context, q query.Query) (query.Results, error) {
-	below := r.prefix + "/"
-	if path := strings.Trim(q.Prefix, "/"); path != "" {
-		below += path + "/"
-	}
+	below := r.prefix + strings.TrimSuffix(datastore.NewKey(q.Prefix).String(), "/") + "/"
 	p := &pager{rows: r, query: q, below: []byte(below), from: []byte(below)}
 	return query.NaiveQueryApply(q, query.ResultsFromIterator(q, query.Iterator{Next: p.next})), nil
 }

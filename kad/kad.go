@@ -61,6 +61,7 @@ type Config struct {
 type Table struct {
 	host      *lookupHost
 	dht       *dht.IpfsDHT
+	proto     protocol.ID
 	store     datastore.Batching
 	ownsStore bool
 	log       *slog.Logger
@@ -85,6 +86,7 @@ func New(cfg Config) (*Table, error) {
 	}
 	t := &Table{
 		host:      newLookupHost(cfg.Host),
+		proto:     protocol.ID("/batchain/" + cfg.Mesh + "/kad/1.0.0"),
 		log:       cfg.Logger,
 		bootstrap: cfg.Bootstrap,
 		locators:  cfg.Locators,

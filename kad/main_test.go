@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for something that has to happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // newHost returns a host on loopback, closed at the end of the test. Its
 // connections are not encrypted: handshakes are most of what a big mesh costs.

@@ -40,7 +40,7 @@ const (
 
 	// RequestTimeout is what a lookup gives a connected peer to answer. kad-dht's
 	// own is 10 s and a second try, so three hung peers cost 30 s.
-	RequestTimeout = time.Second
+	RequestTimeout = 2 * time.Second
 )
 
 // Bounds in size.
@@ -72,6 +72,12 @@ const (
 	watchEmpty = 250 * time.Millisecond
 	watchFull  = 5 * time.Second
 
+	// settleFirst and settleLast bound the pauses between the lookups after
+	// joining, one of ourselves and one of a random key; each is twice the one
+	// before, so there are seven in the first half minute.
+	settleFirst = 500 * time.Millisecond
+	settleLast  = 32 * time.Second
+
 	// bootstrapTimeout is what a bootstrap peer gets to accept a connection; it
 	// may be a satellite link away, and nobody waits for it.
 	bootstrapTimeout = 10 * time.Second
@@ -87,8 +93,11 @@ const (
 
 	// shutFirst and shutMax bound how long an unresponsive peer is left out of
 	// lookups: doubled each time, forgotten when it answers or connects.
-	shutFirst = 10 * time.Second
+	shutFirst = 5 * time.Second
 	shutMax   = 5 * time.Minute
+
+	// stall is how late a timer may fire before we blame ourselves.
+	stall = 500 * time.Millisecond
 
 	// announceRate is how many lookups a second the announcing may make, after
 	// announceBurst at once. It keeps a mesh that refuses records from being

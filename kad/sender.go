@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	pb "github.com/libp2p/go-libp2p-kad-dht/pb"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -57,6 +58,7 @@ func (s *sender) talk(parent context.Context, p peer.ID, message *pb.Message, th
 	if s.shut.shut(p) {
 		return fmt.Errorf("ask %s: %w", p, errShut)
 	}
+	begin := time.Now()
 	ctx, cancel := context.WithTimeout(parent, RequestTimeout)
 	defer cancel()
 	err := s.exchange(ctx, p, message, then)
@@ -64,7 +66,9 @@ func (s *sender) talk(parent context.Context, p peer.ID, message *pb.Message, th
 	case err == nil:
 		s.shut.pardon(p)
 	case parent.Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		s.shut.punish(p)
+		if time.Since(begin) < RequestTimeout+stall { // else it was us who hung
+			s.shut.punish(p)
+		}
 		err = fmt.Errorf("ask %s: %w", p, context.DeadlineExceeded)
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p-kad-dht/provider/keystore"
 	kbucket "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
 	"golang.org/x/time/rate"
 )
 
@@ -100,9 +101,24 @@ type flag struct{ atomic.Bool }
 func (f *flag) set()   { f.Store(true) }
 func (f *flag) unset() { f.Store(false) }
 
-// GetClosestPeers is what the sweep calls to probe, with our own id, and to
-// find the servers of a region.
+// GetClosestPeers is what the sweep calls to probe, with our own id, to measure
+// the mesh, and to find the servers of a region or of one record.
 func (r *router) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error) {
+	ids, err := r.lookup(ctx, key)
+	switch {
+	case ctx.Err() != nil && key[0] == multihash.BLAKE3:
+		return nil, ctx.Err() // the sweep then keeps the record queued
+	case ctx.Err() != nil:
+		return nil, nil // an error would make its measuring sleep a second before it ends
+	case len(ids) > 0:
+		return ids, nil
+	case err == nil:
+		return nil, kbucket.ErrLookupFailure
+	}
+	return nil, err
+}
+
+func (r *router) lookup(ctx context.Context, key string) ([]peer.ID, error) {
 	probe := key == string(r.host.ID()) && !r.online.Load()
 	if err := r.company(ctx, probe); err != nil {
 		return nil, err
@@ -110,18 +126,9 @@ func (r *router) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, er
 	if err := r.limit.Wait(ctx); err != nil {
 		return nil, err
 	}
-	lookup, cancel := r.within(ctx, LookupTimeout)
+	ctx, cancel := r.within(ctx, LookupTimeout)
 	defer cancel()
-	ids, err := r.dht.GetClosestPeers(lookup, key)
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case len(ids) > 0:
-		return ids, nil
-	case err == nil:
-		return nil, kbucket.ErrLookupFailure
-	}
-	return nil, err
+	return r.dht.GetClosestPeers(ctx, key)
 }
 
 // company returns when somebody is in the table; it waits for that as long as
