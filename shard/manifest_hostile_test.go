@@ -322,6 +322,7 @@ func TestAbsurdLengthsAllocateLittle(t *testing.T) {
 		"head of 4 GiB":           raw(frames[:1], append(huge, kindHead, 0xa0)...),
 		"segment of 4 GiB":        raw(frames[:2], append(huge, kindSegment, 0xa0)...),
 		"hosts of 4 GiB":          raw(frames[:7], append(huge, kindHosts, 0xa0)...),
+		"hosts of 16 MiB":         raw(frames[:7], 1, 0, 0, 0, kindHosts, 0xa0),
 		"frame without a kind":    raw(frames[:2], 0, 0, 0, 0),
 		"frame past the end":      raw(frames[:2], 0, 0, 0xff, 0xff, kindSegment, 0xa0),
 		"record past its limit":   joinManifest(append(frames[:2:2], frame{kindSegment, make([]byte, maxManifestFrame+1)})...),

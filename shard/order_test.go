@@ -47,6 +47,8 @@ func TestOpenGrant(t *testing.T) {
 	forged.Locator[0] ^= 1
 	short.Repair = short.Repair[:31]
 	noAdmin.Admin = nil
+	foreign := want
+	foreign.Mesh = "other"
 	body, err := wire.Marshal(forged)
 	check(t, err)
 	for name, row := range map[string]struct {
@@ -57,6 +59,7 @@ func TestOpenGrant(t *testing.T) {
 		"another mesh":         {signed, "other", wire.ErrBadSignature},
 		"another body":         {wire.Signed{Body: body, Sig: signed.Sig}, testMesh, wire.ErrBadSignature},
 		"signed for a mesh":    {signAs(t, adminKey(), "grant", "other", want), testMesh, wire.ErrBadSignature},
+		"names another mesh":   {signAs(t, adminKey(), "grant", testMesh, foreign), testMesh, wire.ErrBadSignature},
 		"signed by repair key": {signAs(t, repairKey(), "grant", testMesh, want), testMesh, wire.ErrBadSignature},
 		"signed as an offer":   {signAs(t, adminKey(), "offer", testMesh, want), testMesh, wire.ErrBadSignature},
 		"short repair key":     {signAs(t, adminKey(), "grant", testMesh, short), testMesh, wire.ErrBadRequest},
