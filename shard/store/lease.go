@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -64,7 +66,14 @@ func (b *batch) lease(lot bid) (leased, error) {
 	return leased{end: end, stored: true}, b.del(intentKey(nameTransfer(lot.Offer)))
 }
 
+// refuseDeleted gives [wire.ErrDeleted] while a file's tombstone stands, or its
+// delete goes on.
 func (t tx) refuseDeleted(owner admin, now time.Time) error {
+	if under, err := t.get(deleteKey(owner), nil); err != nil {
+		return err
+	} else if under {
+		return wire.ErrDeleted
+	}
 	var tomb tombRow
 	deleted, err := t.get(tombKey(owner), &tomb)
 	if err == nil && deleted && now.Unix() < tomb.Until {
@@ -98,7 +107,7 @@ func (b *batch) addLease(lot bid) (end time.Time, fresh bool, err error) {
 		return end, false, err
 	}
 	if !known {
-		row.Peer = lot.Peer
+		row.Peer = []byte(lot.Peer)
 		total, err := b.chargePeer(lot.Peer, diskSize(o.Length))
 		if err != nil {
 			return end, false, err
@@ -162,7 +171,7 @@ func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, 
 	if err != nil || !known {
 		return row, false, err
 	}
-	if _, err := b.chargePeer(row.Peer, -diskSize(file.Length)); err != nil {
+	if _, err := b.chargePeer(peer.ID(row.Peer), -diskSize(file.Length)); err != nil {
 		return row, false, err
 	}
 	if file.Leases--; file.Leases > 0 {

@@ -16,6 +16,10 @@ const HoldTime = 60 * time.Second
 // maxHolds bounds the peers that room is promised to at one time.
 const maxHolds = 4096
 
+// indexRoom is the bytes of the disk left to the index on top of MinFree: it
+// maps its log into memory, and a full disk would end the process.
+const indexRoom = 64 << 20
+
 // hold is room promised to a peer that has not begun to send.
 type hold struct {
 	bytes int64
@@ -111,7 +115,7 @@ func (s *Store) charge(t *transfer, bytes int64) {
 // mu.
 func (s *Store) room(diskFree int64) int64 {
 	promised := s.inFlight + s.held
-	return max(0, min(s.capacity-s.count.Used, diskFree-s.minFree)-promised)
+	return max(0, min(s.capacity-s.count.Used, diskFree-s.minFree-indexRoom)-promised)
 }
 
 // peerLeft is what a peer may still store, its holds aside. The caller holds

@@ -117,13 +117,17 @@ func (s *Store) lease(lot shard.Lot, placed bool) (got leased, err error) {
 func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
 	unlock := s.files.lock(t.shard)
 	defer unlock()
-	if err := s.move(t); err != nil {
-		return time.Time{}, s.takeBack(t, diskRefused(err))
+	there, err := s.inPlace(t)
+	if err == nil && !there {
+		err = s.move(t)
+	}
+	if err != nil {
+		return time.Time{}, s.takeBack(t, indexRefused(err))
 	}
 	s.at("folder synced")
 	request := bid{Lot: lot, placed: true, now: s.now()}
 	var got leased
-	err := s.update(func(b *batch) (err error) {
+	err = s.update(func(b *batch) (err error) {
 		got, err = b.lease(request)
 		return err
 	}, func() { s.charge(t, 0) })
@@ -134,7 +138,28 @@ func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
 		return time.Time{}, s.takeBack(t, indexRefused(err))
 	}
 	t.kept, t.intended = 0, false
-	return got.end, nil
+	if there {
+		err = s.removeFile(s.tempPath(t.name))
+	}
+	return got.end, err
+}
+
+// inPlace reports whether the same shard was committed while this transfer
+// brought its bytes. The caller holds the file's lock, so the file stays.
+func (s *Store) inPlace(t *transfer) (bool, error) {
+	var known bool
+	err := s.view(func(tx tx) (err error) {
+		known, err = tx.get(fileKey(t.shard), nil)
+		return err
+	})
+	if err != nil || !known {
+		return false, err
+	}
+	f, err := s.checkFile(t.shard, t.length)
+	if err != nil {
+		return false, nil
+	}
+	return true, f.Close()
 }
 
 // move renames the temporary file to its place and syncs the names.

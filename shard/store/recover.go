@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -120,7 +122,7 @@ func (s *Store) recoverTransfer(name transferName, row intentRow) error {
 	if len(row.Admin) != len(admin{}) {
 		return fmt.Errorf("intent row: admin key of %d bytes: %w", len(row.Admin), wire.ErrBadRequest)
 	}
-	t := &transfer{name: name, shard: row.Shard, owner: admin(row.Admin), peer: row.Peer, length: row.Length, intended: true}
+	t := &transfer{name: name, shard: row.Shard, owner: admin(row.Admin), peer: peer.ID(row.Peer), length: row.Length, intended: true}
 	deleted, err := s.returnToTemp(t)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ type fileRow struct {
 
 type leaseRow struct {
 	End    int64   `cbor:"1,keyasint"` // Unix seconds
-	Peer   peer.ID `cbor:"2,keyasint"` // whose quota it counts against
+	Peer   []byte  `cbor:"2,keyasint"` // whose quota it counts against
 	Places []place `cbor:"3,keyasint"`
 }
 
@@ -85,7 +85,7 @@ type doomedRow struct {
 type intentRow struct {
 	Shard  shard.ID `cbor:"1,keyasint"`
 	Admin  []byte   `cbor:"2,keyasint"`
-	Peer   peer.ID  `cbor:"3,keyasint"`
+	Peer   []byte   `cbor:"3,keyasint"`
 	Length uint32   `cbor:"4,keyasint"`
 	Since  int64    `cbor:"5,keyasint"` // Unix seconds
 }

@@ -28,7 +28,7 @@ type Config struct {
 	// nothing new is taken.
 	Capacity int64
 	// MinFree is the bytes of the file system that are left to the machine,
-	// whatever Capacity says. 0 leaves nothing.
+	// whatever Capacity says. 64 MiB more are always left to the index.
 	MinFree int64
 	// PerPeer is the most bytes that one peer may have here. 0 sets no bound.
 	PerPeer int64

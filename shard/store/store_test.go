@@ -245,7 +245,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 			_, err := tx.get(leaseKey(id, owner), &row)
 			leases[id]++
 			owners[owner]++
-			peers[row.Peer] += diskSize(lengths[id].Length)
+			peers[peer.ID(row.Peer)] += diskSize(lengths[id].Length)
 			for _, at := range row.Places {
 				if ok, err := tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
 					t.Errorf("lease without its place %v: %v", at, err)

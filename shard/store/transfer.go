@@ -101,7 +101,7 @@ func (s *Store) intend(t *transfer) *op {
 		return o
 	}
 	t.intended = true
-	row := intentRow{Shard: t.shard, Admin: bytes.Clone(t.owner[:]), Peer: t.peer, Length: t.length, Since: s.now().Unix()}
+	row := intentRow{Shard: t.shard, Admin: bytes.Clone(t.owner[:]), Peer: []byte(t.peer), Length: t.length, Since: s.now().Unix()}
 	return s.submit(func(b *batch) error { return b.put(intentKey(t.name), row) }, nil)
 }
 

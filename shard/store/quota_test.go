@@ -1,0 +1,189 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/batchain/batchain/wire"
+)
+
+// roomyDisk has as much free space as a test says.
+type roomyDisk struct {
+	osDisk
+	bytes int64
+}
+
+func (d *roomyDisk) free(string) (int64, error) { return d.bytes, nil }
+
+func TestHold(t *testing.T) {
+	var clock testClock
+	h := newHome(t, clock.use, func(s *Store) { s.capacity = 1 << 20 })
+	a, b := newOwner(t, 1), newOwner(t, 2)
+	free, err := h.store.Hold(a.peer, 0)
+	if err != nil || free < 1<<20-5000 || free > 1<<20 {
+		t.Fatalf("asked: %d free, %v", free, err)
+	}
+	if _, err := h.store.Hold(a.peer, 900_000); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := h.store.Hold(b.peer, 900_000); !errors.Is(err, wire.ErrFull) || left > 150_000 || left < 100_000 {
+		t.Errorf("second asker: %d free, %v", left, err)
+	}
+	if again, err := h.store.Hold(a.peer, 0); again != free || err != nil {
+		t.Errorf("the first asker has %d, its hold included; before it was %d", again, free)
+	}
+	if _, err := h.store.Hold(a.peer, 950_000); err != nil {
+		t.Errorf("a further hold takes the place of the first: %v", err)
+	}
+	clock.pass(HoldTime)
+	if _, err := h.store.Hold(b.peer, 900_000); err != nil {
+		t.Errorf("after a minute: %v", err)
+	}
+	if u := h.store.Usage(); u.Held != withTrees(900_000) {
+		t.Errorf("held %d", u.Held)
+	}
+}
+
+func TestHoldIsDrawnOn(t *testing.T) {
+	h := newHome(t, func(s *Store) { s.capacity = 1 << 20 })
+	a, b := newOwner(t, 1), newOwner(t, 2)
+	if _, err := h.store.Hold(a.peer, 1_000_000); err != nil {
+		t.Fatal(err)
+	}
+	data := randomBytes(100_000)
+	if _, err := h.store.Receive(t.Context(), b.lot(t, data, 0, 0), sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("room of another: %v", err)
+	}
+	for i := range 10 {
+		data := randomBytes(100_000)
+		mustReceive(t, h.store, a.lot(t, data, uint32(i), 0), data)
+	}
+	if u := h.store.Usage(); u.Held > 100 || u.Used != 10*diskSize(100_000) {
+		t.Errorf("usage %+v", u)
+	}
+	checkWhole(t, h.store)
+}
+
+func TestWithTrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int64Range(0, 1<<50).Draw(t, "bytes")
+		if most := withoutTrees(n); (most > 0 && withTrees(most) > n) || withTrees(most+1) <= n {
+			t.Fatalf("%d is not the most that fits into %d", most, n)
+		}
+		length := rapid.Uint32Range(1, 1<<24).Draw(t, "length")
+		if withTrees(int64(length)) < diskSize(length) {
+			t.Fatalf("a hold of %d does not cover its shard", length)
+		}
+	})
+}
+
+func TestCapacityCountsInFlight(t *testing.T) {
+	h := newHome(t, func(s *Store) { s.capacity = 250_000 })
+	o := newOwner(t, 1)
+	r, w := io.Pipe()
+	asked := make(chan struct{})
+	ended := make(chan error)
+	slow := randomBytes(200_000)
+	go func() {
+		_, err := h.store.Receive(context.Background(), o.lot(t, slow, 0, 0), func(int64) (io.Reader, error) {
+			close(asked)
+			return r, nil
+		})
+		ended <- err
+	}()
+	<-asked
+	if u := h.store.Usage(); u.InFlight != diskSize(200_000) {
+		t.Errorf("in flight %d", u.InFlight)
+	}
+	data := randomBytes(100_000)
+	if _, err := h.store.Receive(t.Context(), o.lot(t, data, 1, 0), sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("beyond the capacity: %v", err)
+	}
+	w.CloseWithError(io.ErrUnexpectedEOF)
+	if err := <-ended; err == nil {
+		t.Error("a broken stream stored a shard")
+	}
+	mustReceive(t, h.store, o.lot(t, data, 1, 0), data)
+	checkWhole(t, h.store)
+}
+
+func TestPeerQuota(t *testing.T) {
+	h := newHome(t, func(s *Store) { s.perPeer = 250_000 })
+	a, b := newOwner(t, 1), newOwner(t, 2)
+	second := newOwner(t, 3) // another file of a's
+	second.peer = a.peer
+	first, more := randomBytes(200_000), randomBytes(100_000)
+	mustReceive(t, h.store, a.lot(t, first, 0, 0), first)
+	mustReceive(t, h.store, a.lot(t, first, 0, 1), nil)
+	if _, err := h.store.Receive(t.Context(), second.lot(t, more, 0, 0), sendsNothing(t)); !errors.Is(err, wire.ErrQuota) {
+		t.Errorf("beyond the quota: %v", err)
+	}
+	if _, err := h.store.Receive(t.Context(), second.lot(t, first, 0, 0), sendsNothing(t)); !errors.Is(err, wire.ErrQuota) {
+		t.Errorf("a further lease beyond the quota: %v", err)
+	}
+	if free, err := h.store.Hold(a.peer, 60_000); !errors.Is(err, wire.ErrQuota) || free > 50_000 || free < 48_000 {
+		t.Errorf("hold: %d free, %v", free, err)
+	}
+	mustReceive(t, h.store, b.lot(t, more, 0, 0), more)
+	h.reopen(t, func(s *Store) { s.perPeer = 250_000 })
+	if _, err := h.store.Receive(t.Context(), second.lot(t, more, 1, 0), sendsNothing(t)); !errors.Is(err, wire.ErrQuota) {
+		t.Errorf("after a restart: %v", err)
+	}
+	if _, err := h.store.Delete(a.grant); err != nil {
+		t.Fatal(err)
+	}
+	third := randomBytes(100_000)
+	mustReceive(t, h.store, second.lot(t, third, 0, 0), third)
+	checkWhole(t, h.store)
+}
+
+func TestFreeDiskFloor(t *testing.T) {
+	room := &roomyDisk{bytes: 10 << 20}
+	h := newHome(t, func(s *Store) {
+		s.disk = room
+		s.minFree = 9<<20 - indexRoom
+	})
+	o := newOwner(t, 1)
+	data := randomBytes(2 << 20)
+	lot := o.lot(t, data, 0, 0)
+	if u := h.store.Usage(); u.Free != 1<<20 {
+		t.Errorf("free %d", u.Free)
+	}
+	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("below the floor: %v", err)
+	}
+	room.bytes = 20 << 20
+	mustReceive(t, h.store, lot, data)
+}
+
+func TestBadOffers(t *testing.T) {
+	h := newHome(t)
+	o := newOwner(t, 1)
+	lot := o.lot(t, []byte("some bytes"), 0, 0)
+	lot.Offer.Length = 0
+	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrTooBig) {
+		t.Errorf("no length: %v", err)
+	}
+	lot.Offer.Length = 1<<24 + 1
+	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrTooBig) {
+		t.Errorf("too long: %v", err)
+	}
+	lot = o.lot(t, []byte("some bytes"), 0, 0)
+	lot.Offer.Lease = uint32(500 * 24 * time.Hour / time.Second)
+	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrBadRequest) {
+		t.Errorf("lease of 500 days: %v", err)
+	}
+	lot = o.lot(t, []byte("some bytes"), 0, 0)
+	lot.Offer.Length--
+	_, err := h.store.Receive(t.Context(), lot, func(int64) (io.Reader, error) { return bytes.NewReader([]byte("some byte")), nil })
+	if !errors.Is(err, wire.ErrDamaged) {
+		t.Errorf("a length that is not the shard's: %v", err)
+	}
+	checkWhole(t, h.store)
+}
