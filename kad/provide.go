@@ -36,7 +36,8 @@ func (t *Table) Withdraw(l shard.Locator) {
 	}
 }
 
-// announcer hands locators to the sweep, which it starts with the first one.
+// announcer hands locators to the sweep, which it starts with the first one, or
+// with what an earlier Table left in the datastore.
 type announcer struct {
 	*Table
 	sweep *sweep
@@ -58,6 +59,9 @@ func (a *announcer) loop(ctx context.Context) error {
 	if a.locators == nil {
 		read.Stop()
 	}
+	if err := a.resume(ctx); err != nil {
+		return err
+	}
 	for {
 		var due bool
 		select {
@@ -67,10 +71,8 @@ func (a *announcer) loop(ctx context.Context) error {
 			due = true
 		case <-a.pending.wake:
 		}
-		for len(a.host.Addrs()) == 0 { // nothing to write into a record yet
-			if !sleep(ctx, watchFull) {
-				return nil
-			}
+		if !a.addressed(ctx) {
+			return nil
 		}
 		if err := a.drain(ctx); err != nil {
 			return err
@@ -85,6 +87,29 @@ func (a *announcer) loop(ctx context.Context) error {
 		}
 		read.Reset(next)
 	}
+}
+
+// resume starts the sweep if there is something from before.
+func (a *announcer) resume(ctx context.Context) error {
+	used, err := a.announced().Has(ctx, usedKey)
+	if err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	if !used || !a.addressed(ctx) {
+		return nil
+	}
+	return a.start(ctx)
+}
+
+// addressed waits until this node has an address to write into a record, and
+// reports whether ctx is still alive.
+func (a *announcer) addressed(ctx context.Context) bool {
+	for len(a.host.Addrs()) == 0 {
+		if !sleep(ctx, watchFull) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // drain hands over what Provide and Withdraw queued.

@@ -17,9 +17,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Keys of the announcing state. cleanKey is there between a close and the next
-// start; prefixKey is kad-dht's, written when it closes.
+// Keys of the announcing state: usedKey is there once anything was announced,
+// cleanKey between a close and the next start; prefixKey is kad-dht's, written
+// when it closes.
 var (
+	usedKey   = datastore.NewKey("used")
 	cleanKey  = datastore.NewKey("clean")
 	prefixKey = datastore.NewKey("avg_prefix_len")
 )
@@ -32,11 +34,16 @@ type sweep struct {
 	state    datastore.Batching
 }
 
+// announced is where the announcing keeps its state.
+func (t *Table) announced() datastore.Batching {
+	return namespace.Wrap(t.store, datastore.NewKey("announce"))
+}
+
 // startSweep resumes the round of announcing that an orderly close left. After
 // anything else the whole list is announced again: kad-dht keeps what it has
 // not sent yet in memory, and would take a listed locator for announced.
 func (t *Table) startSweep(ctx context.Context) (*sweep, error) {
-	s := &sweep{state: namespace.Wrap(t.store, datastore.NewKey("announce"))}
+	s := &sweep{state: t.announced()}
 	clean, err := s.state.Has(ctx, cleanKey)
 	if err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
@@ -45,7 +52,7 @@ func (t *Table) startSweep(ctx context.Context) (*sweep, error) {
 	if err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
-	if err := errors.Join(s.state.Delete(ctx, cleanKey), s.state.Sync(ctx, cleanKey)); err != nil {
+	if err := errors.Join(s.state.Put(ctx, usedKey, nil), s.state.Delete(ctx, cleanKey), s.state.Sync(ctx, cleanKey)); err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
 	s.keys, err = keystore.NewResettableKeystore(namespace.Wrap(s.state, datastore.NewKey("keys")))

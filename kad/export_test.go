@@ -1,0 +1,32 @@
+package kad
+
+import (
+	"context"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// MaxPending is how many calls of Provide wait at most.
+const MaxPending = maxPending
+
+// ReadAnswer is what parses the bytes of other peers.
+var ReadAnswer = readAnswer
+
+// Holds returns whom this node's own records name for a locator.
+func (t *Table) Holds(l shard.Locator) (hosts []peer.ID) {
+	infos, err := t.dht.ProviderStore().GetProviders(context.Background(), recordHash(l))
+	if err != nil {
+		return nil
+	}
+	for _, info := range infos {
+		hosts = append(hosts, info.ID)
+	}
+	slices.Sort(hosts)
+	return hosts
+}
+
+// Shut reports whether lookups leave p out.
+func (t *Table) Shut(p peer.ID) bool { return t.host.shut.shut(p) }
