@@ -93,7 +93,7 @@ func (f *badFile) Sync() error { return f.disk.do("sync", f.path, 0, f.tempFile.
 // is counted, and the next try works.
 func TestDiskRefuses(t *testing.T) {
 	for _, refusal := range []error{syscall.ENOSPC, syscall.EIO} {
-		for _, step := range []string{"open", "write", "mkdir", "rename", "sync file", "sync folder"} {
+		for _, step := range []string{"open", "write", "mkdir", "rename", "sync file", "sync top", "sync upper", "sync lower"} {
 			t.Run(fmt.Sprint(refusal, " at ", step), func(t *testing.T) {
 				bad := &badDisk{}
 				h := newHome(t, func(s *Store) { s.disk = bad })
@@ -109,7 +109,9 @@ func TestDiskRefuses(t *testing.T) {
 					case op == step && op != "write",
 						step == "write" && op == "write" && written > 300_000,
 						step == "sync file" && op == "sync" && synced == 1,
-						step == "sync folder" && op == "sync" && synced == 4:
+						step == "sync top" && op == "sync" && synced == 2,
+						step == "sync upper" && op == "sync" && synced == 3,
+						step == "sync lower" && op == "sync" && synced == 4:
 						return refusal
 					}
 					return nil
