@@ -28,6 +28,7 @@ func openDB(t testing.TB, dir string) *badger.DB {
 }
 
 func TestDatastoreSuite(t *testing.T) {
+	t.Parallel()
 	dstest.SubtestAll(t, kad.NewDatastore(openDB(t, ""), "kad"))
 }
 

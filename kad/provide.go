@@ -47,6 +47,9 @@ type announcer struct {
 func (t *Table) announce(ctx context.Context) error {
 	a := &announcer{Table: t}
 	err := a.loop(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // a datastore noticed the end first
+	}
 	if a.sweep != nil {
 		err = errors.Join(err, a.sweep.close())
 	}
