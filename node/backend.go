@@ -85,7 +85,7 @@ func (n *Node) hostNamed(ctx context.Context, text string) (peer.AddrInfo, error
 		return peer.AddrInfo{}, control.NewError(control.ExitUsage, 13, "%q names no host", text).Wrap(err).
 			Try("hosts are named by peer id or by a multiaddr that ends in /p2p/ID", "batchain peers")
 	}
-	for _, met := range n.known() {
+	for _, met := range n.bootstrap.known() {
 		if met.ID == id {
 			n.host.Peerstore().AddAddrs(id, met.Addrs, metTTL)
 		}

@@ -18,7 +18,8 @@ import (
 const (
 	maxCandidates   = 64
 	candidatesTime  = 8 * time.Second
-	fruitlessRounds = 2 // lookups of random keys that bring nobody new
+	fruitlessRounds = 2  // lookups of random keys that bring nobody new
+	maxMet          = 32 // of those met before, many of whom may be gone
 )
 
 // routing is what the finder asks of the routing layer; [kad.Table] fits.
@@ -49,7 +50,7 @@ func (f *finder) Candidates(ctx context.Context) iter.Seq[peer.AddrInfo] {
 		defer cancel()
 		c := &candidates{finder: f, seen: map[peer.ID]bool{f.host.ID(): true}, yield: yield}
 		f.joined(ctx)
-		_ = c.offer(f.connected()) && c.offer(f.met()) && c.search(ctx)
+		_ = c.offer(f.connected()) && c.offer(head(f.met(), maxMet)) && c.search(ctx)
 	}
 }
 
@@ -95,6 +96,8 @@ func (c *candidates) search(ctx context.Context) bool {
 	}
 	return true
 }
+
+func head(infos []peer.AddrInfo, n int) []peer.AddrInfo { return infos[:min(n, len(infos))] }
 
 // connected lists the peers that there is a connection to.
 func (f *finder) connected() []peer.AddrInfo {

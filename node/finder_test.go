@@ -127,6 +127,16 @@ func TestCandidatesLeaveOutPeersThatKeepNothing(t *testing.T) {
 	}
 }
 
+// TestManyGonePeersLeaveRoomForTheLiving: a cache full of peers that are gone
+// does not use up the candidates.
+func TestManyGonePeersLeaveRoomForTheLiving(t *testing.T) {
+	a := &answers{rounds: [][]peer.AddrInfo{strangers(500, 20)}}
+	got := slices.Collect(newFinder(testHost(t), a, strangers(0, 200)).Candidates(t.Context()))
+	if last := got[len(got)-1]; len(got) != maxMet+20 || last.ID != strangers(519, 1)[0].ID {
+		t.Errorf("%d candidates, the last %s", len(got), last.ID)
+	}
+}
+
 func TestCandidatesEndInTime(t *testing.T) {
 	h := testHost(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -155,11 +165,18 @@ func TestJoining(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			j := newJoining(func() int { return int(time.Since(start) / c.after) }, func() bool { return c.hope })
+			called := false
+			j := &joining{
+				size: func() int { return int(time.Since(start) / c.after) }, hope: func() bool { return c.hope },
+				call: func(context.Context) { called = true }, done: make(chan struct{}),
+			}
 			go func() { _ = j.Run(t.Context()) }()
 			j.wait(t.Context())
 			if took := time.Since(start); took != c.want {
 				t.Errorf("%s: waited %s, want %s", c.name, took, c.want)
+			}
+			if synctest.Wait(); !called {
+				t.Errorf("%s: nobody was called", c.name)
 			}
 		})
 	}

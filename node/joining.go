@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -14,17 +15,18 @@ const (
 // joining tells when a node that has just started is among others, so that a
 // put right after the start does not find an empty mesh.
 type joining struct {
-	size func() int    // servers in the routing table
-	hope func() bool   // whether there is anybody to join
-	done chan struct{} // closed when somebody was found, or there is no hope
+	size func() int            // servers in the routing table
+	hope func() bool           // whether there is anybody to join
+	call func(context.Context) // dials those that are known
+	done chan struct{}         // closed when somebody was found, or there is no hope
 }
 
-func newJoining(size func() int, hope func() bool) *joining {
-	return &joining{size: size, hope: hope, done: make(chan struct{})}
-}
-
-// Run looks until the routing table has somebody, 4 s have passed or ctx ends.
+// Run calls those that are known and looks until the routing table has
+// somebody, 4 s have passed or ctx ends.
 func (j *joining) Run(ctx context.Context) error {
+	var called sync.WaitGroup
+	called.Go(func() { j.call(ctx) })
+	defer called.Wait()
 	defer close(j.done)
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -32,18 +31,19 @@ type Node struct {
 	registry *prometheus.Registry
 	events   *events
 
-	host    host.Host
-	index   *badger.DB   // nil without storage
-	store   *store.Store // nil without storage
-	table   *kad.Table
-	client  *exchange.Client
-	engine  *transfer.Engine
-	cache   *peerCache
-	joining *joining
-	finder  *finder
-	watcher *watcher
-	socket  net.Listener
-	metrics *metricsPort // nil when no port was asked for
+	host      host.Host
+	index     *badger.DB   // nil without storage
+	store     *store.Store // nil without storage
+	table     *kad.Table
+	client    *exchange.Client
+	engine    *transfer.Engine
+	cache     *peerCache
+	bootstrap *bootstrap
+	joining   *joining
+	finder    *finder
+	watcher   *watcher
+	socket    net.Listener
+	metrics   *metricsPort // nil when no port was asked for
 
 	parts   []part
 	closers []func() error // in the order of opening
@@ -122,6 +122,3 @@ func (n *Node) onClose(c func() error) { n.closers = append(n.closers, c) }
 func (n *Node) addPart(name string, run func(context.Context) error) {
 	n.parts = append(n.parts, part{name, run})
 }
-
-// known lists peers that may let us into the mesh.
-func (n *Node) known() []peer.AddrInfo { return append(n.cfg.bootstrapPeers(), n.cache.Addrs()...) }

@@ -62,8 +62,9 @@ func (n *Node) openHost(context.Context) error {
 
 // openRouting joins node and mesh.
 func (n *Node) openRouting(context.Context) (err error) {
+	n.bootstrap = &bootstrap{configured: n.cfg.bootstrapPeers(), met: n.cache.Addrs}
 	cfg := kad.Config{
-		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.known, Logger: n.log.With("part", "kad"),
+		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.bootstrap.next, Logger: n.log.With("part", "kad"),
 	}
 	if n.index != nil {
 		cfg.Datastore = kad.NewDatastore(n.index, "kad")
@@ -74,9 +75,14 @@ func (n *Node) openRouting(context.Context) (err error) {
 	}
 	n.onClose(n.table.Close)
 	n.addPart("routing", n.table.Run)
-	n.joining = newJoining(n.table.Size, func() bool { return len(n.host.Network().Peers())+len(n.known()) > 0 })
+	n.joining = &joining{
+		size: n.table.Size,
+		hope: func() bool { return len(n.host.Network().Peers())+len(n.bootstrap.known()) > 0 },
+		call: func(ctx context.Context) { n.bootstrap.call(ctx, n.host) },
+		done: make(chan struct{}),
+	}
 	n.addPart("joining", n.joining.Run)
-	n.finder = &finder{host: n.host, routing: n.table, met: n.known, speaks: shardProtocol(n.cfg.Mesh), joined: n.joining.wait}
+	n.finder = &finder{host: n.host, routing: n.table, met: n.bootstrap.known, speaks: shardProtocol(n.cfg.Mesh), joined: n.joining.wait}
 	return nil
 }
 
