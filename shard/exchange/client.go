@@ -21,6 +21,8 @@ import (
 // many goroutines at once. Every method opens one stream, over a connection
 // that is there or dialled from the addresses in the host's peerstore, and
 // ends it before it returns; the end of its context resets the stream at once.
+// Over a relay that limits its connections the context must allow it
+// (network.WithAllowLimitedConn); otherwise a direct connection is waited for.
 //
 // Errors wrap the peer's [*wire.Error] where it refused, [wire.ErrTimeout]
 // where it did not answer in time, [wire.ErrUnsupported] where it does not

@@ -93,10 +93,10 @@ func (c *Client) push(call *call, ready, body []byte, sent func(n int)) ([]byte,
 	answers := make(chan answer, 1)
 	go func() {
 		_, payload, err := readAnswer(call, map[byte]int{ansReceipt: maxAnswer})
-		answers <- answer{payload, err}
 		if err != nil {
 			_ = call.Reset() // wakes the writer
 		}
+		answers <- answer{payload, err}
 	}()
 	writeErr := write(out, body, sent)
 	wait := c.timeouts.Idle

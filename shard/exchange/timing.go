@@ -51,16 +51,16 @@ func (t Timeouts) longest(length int64) time.Duration {
 type paced struct {
 	network.Stream
 	idle    time.Duration
+	began   time.Time
 	end     time.Time
 	readBy  time.Time
 	writeBy time.Time
-	moved   atomic.Int64 // Unix nanoseconds of the last byte in
+	moved   atomic.Int64 // nanoseconds from began to the last byte in
 }
 
 func (t Timeouts) pace(s network.Stream, length int64) *paced {
-	p := &paced{Stream: s, idle: t.Idle, end: time.Now().Add(t.longest(length))}
-	p.moved.Store(time.Now().UnixNano())
-	return p
+	began := time.Now()
+	return &paced{Stream: s, idle: t.Idle, began: began, end: began.Add(t.longest(length))}
 }
 
 func (p *paced) Read(buf []byte) (int, error) {
@@ -72,7 +72,7 @@ func (p *paced) Read(buf []byte) (int, error) {
 	}
 	n, err := p.Stream.Read(buf)
 	if n > 0 {
-		p.moved.Store(time.Now().UnixNano())
+		p.moved.Store(int64(time.Since(p.began)))
 	}
 	return n, err
 }
@@ -96,7 +96,7 @@ func (p *paced) due(set time.Time) (time.Time, bool) {
 }
 
 // silent is how long no byte has come in.
-func (p *paced) silent() time.Duration { return time.Since(time.Unix(0, p.moved.Load())) }
+func (p *paced) silent() time.Duration { return time.Since(p.began) - time.Duration(p.moved.Load()) }
 
 // explain turns what a stream says into what a caller can act on: the end of
 // the context, [wire.ErrTimeout], or the error as it is.

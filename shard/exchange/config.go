@@ -1,0 +1,66 @@
+package exchange
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ServerConfig is what a [Server] needs. Host, Key, Mesh and Store must be
+// set; the rest has defaults.
+type ServerConfig struct {
+	Host  host.Host
+	Key   ed25519.PrivateKey // the identity of Host: signs receipts
+	Mesh  string             // see [wire.ValidMesh]
+	Store Store
+
+	Logger     *slog.Logger          // nil: discard
+	Registerer prometheus.Registerer // nil: no metrics
+	Now        func() time.Time      // the wall clock of receipts and orders; nil: time.Now
+
+	Limits   Limits
+	Timeouts Timeouts
+
+	// Admit may refuse an OFFER before any byte of it, or the room that an ASK
+	// is about, with a [*wire.Error]: the place for quotas over networks,
+	// since keys and peer ids are free. from is the IPv4 /24 or IPv6 /48 the peer speaks from,
+	// the zero Prefix on loopback; bytes is the length of the shard or the room. Nil admits
+	// all. It must not block.
+	Admit func(p peer.ID, from netip.Prefix, bytes int64) error
+}
+
+// Limits bounds what goes on at once at a host; what exceeds one is answered
+// BUSY. Zero fields are the defaults. Transfers are counted twice over, those
+// in (OFFER) apart from those out (FETCH), so that no flood of one stops the
+// other.
+type Limits struct {
+	Streams       int // open streams, whatever they do; 1024
+	PeerStreams   int // … of one peer; 64, below libp2p's 75 per protocol
+	PrefixStreams int // … of one network prefix; 512
+
+	Transfers       int   // transfers one way; 128
+	PeerTransfers   int   // … of one peer; 16
+	PrefixTransfers int   // … of one network prefix; 64
+	PeerBytes       int64 // … of one peer, sum of their lengths; 128 MiB
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Streams = cmp.Or(l.Streams, 1024)
+	l.PeerStreams = cmp.Or(l.PeerStreams, 64)
+	l.PrefixStreams = cmp.Or(l.PrefixStreams, 512)
+	l.Transfers = cmp.Or(l.Transfers, 128)
+	l.PeerTransfers = cmp.Or(l.PeerTransfers, 16)
+	l.PrefixTransfers = cmp.Or(l.PrefixTransfers, 64)
+	l.PeerBytes = cmp.Or(l.PeerBytes, 128<<20)
+	return l
+}
+
+func (l Limits) transfers() gate {
+	return gate{total: l.Transfers, perPeer: l.PeerTransfers, perPrefix: l.PrefixTransfers, peerBytes: l.PeerBytes}
+}
