@@ -18,6 +18,9 @@ type Grant struct {
 	Mesh    string            `cbor:"4,keyasint"`
 }
 
+// maxGrant is the bytes of a grant's body: hosts keep it beside every shard.
+const maxGrant = 1 << 10
+
 // NewGrant returns the grant of a file, signed by its admin key.
 func NewGrant(seed Seed, id FileID, mesh string) (Grant, wire.Signed, error) {
 	admin, repair := seed.AdminKey(id), seed.FileKey(id).RepairKey()
@@ -35,6 +38,9 @@ func NewGrant(seed Seed, id FileID, mesh string) (Grant, wire.Signed, error) {
 // size, this mesh, signed by the very admin key it names. Otherwise the error
 // wraps [wire.ErrBadSignature] or [wire.ErrBadRequest].
 func OpenGrant(s wire.Signed, mesh string) (Grant, error) {
+	if len(s.Body) > maxGrant {
+		return Grant{}, fmt.Errorf("grant: %w", wire.ErrTooBig.With("a grant of %d bytes; at most %d are taken", len(s.Body), maxGrant))
+	}
 	var g Grant
 	if err := wire.Unmarshal(s.Body, &g); err != nil {
 		return Grant{}, fmt.Errorf("grant: %w", err)

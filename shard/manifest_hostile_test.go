@@ -264,7 +264,10 @@ func TestPlacementsOutOfBounds(t *testing.T) {
 	}
 	mustOpen(t, with())
 	mustOpen(t, with(placed(0)))
-	mustOpen(t, with(hosts, hosts, placed(0, 0, 0, 1)))
+	_, second := hostKey(t, 1)
+	more := encode(t, kindHosts, hostsRecord{[]hostRecord{{Peer: second}}})
+	mustOpen(t, with(hosts, more, placed(0, 0, 0, 1)))
+	refused(t, "a host twice", with(hosts, hosts, placed(0, 0, 0, 1)))
 	refused(t, "out of order", with(hosts, placed(1, 0, 0, 0), placed(0, 0, 0, 0)))
 	refused(t, "twice", with(hosts, placed(1, 0, 0, 0), placed(1, 1, 0, 0)))
 	refused(t, "no such segment", with(hosts, placed(3, 0, 0, 0)))
@@ -348,20 +351,19 @@ func TestAbsurdLengthsAllocateLittle(t *testing.T) {
 
 func TestTooManyHosts(t *testing.T) {
 	frames := splitManifest(t, writeManifest(t, fixedContent(t)))
-	short := hostRecord{Peer: peer.ID("\x00\x01h")} // the identity hash of one byte
-	if _, err := peer.IDFromBytes([]byte(short.Peer)); err != nil {
-		t.Fatal(err)
-	}
-	full := slices.Repeat([]hostRecord{short}, 4096)
 	data := frames[:7:7]
-	for range maxHosts / len(full) {
-		data = append(data, encode(t, kindHosts, hostsRecord{full}))
+	for first := 0; first < maxHosts; first += 4096 {
+		var some []hostRecord
+		for i := range 4096 { // the identity hash of two bytes
+			some = append(some, hostRecord{Peer: peer.ID([]byte{0, 2, byte((first + i) >> 8), byte(first + i)})})
+		}
+		data = append(data, encode(t, kindHosts, hostsRecord{some}))
 	}
 	m := mustOpen(t, joinManifest(data...))
 	if len(m.Hosts) != maxHosts {
 		t.Fatalf("%d hosts", len(m.Hosts))
 	}
-	one := encode(t, kindHosts, hostsRecord{full[:1]})
+	one := encode(t, kindHosts, hostsRecord{[]hostRecord{{Peer: peer.ID("\x00\x01h")}}})
 	if took := allocated(func() { refused(t, "a host more", joinManifest(append(data, one)...)) }); took > 64<<20 {
 		t.Errorf("%d bytes", took)
 	}

@@ -210,7 +210,7 @@ func (m *Manifest) readSegments(r *frameReader) (private privateRecord, err erro
 // readPlacements reads the host table, and checks every placement against it.
 func (m *Manifest) readPlacements(r *frameReader) error {
 	m.placedAt = r.at
-	next := uint32(0)
+	next, known := uint32(0), map[peer.ID]bool{}
 	for r.at < m.endAt {
 		kind, payload, err := r.next()
 		if err != nil {
@@ -218,7 +218,7 @@ func (m *Manifest) readPlacements(r *frameReader) error {
 		}
 		switch {
 		case kind == kindHosts && next == 0:
-			if err := m.addHosts(r, payload); err != nil {
+			if err := m.addHosts(r, payload, known); err != nil {
 				return err
 			}
 			m.placedAt = r.at
@@ -235,7 +235,7 @@ func (m *Manifest) readPlacements(r *frameReader) error {
 	return nil
 }
 
-func (m *Manifest) addHosts(r *frameReader, payload []byte) error {
+func (m *Manifest) addHosts(r *frameReader, payload []byte, known map[peer.ID]bool) error {
 	var table hostsRecord
 	if err := r.decode(payload, &table); err != nil {
 		return err
@@ -244,9 +244,10 @@ func (m *Manifest) addHosts(r *frameReader, payload []byte) error {
 		return fmt.Errorf("%w: more than %d hosts", ErrManifest, maxHosts)
 	}
 	for _, h := range table.Hosts {
-		if h.Peer == "" {
-			return fmt.Errorf("%w: host %d has no peer id", ErrManifest, len(m.Hosts))
+		if h.Peer == "" || known[h.Peer] {
+			return fmt.Errorf("%w: host %d has no peer id, or that of another", ErrManifest, len(m.Hosts))
 		}
+		known[h.Peer] = true
 		m.Hosts = append(m.Hosts, h.info())
 	}
 	return nil

@@ -272,7 +272,8 @@ func TestManyHosts(t *testing.T) {
 		c.hosts[i].Addrs = addrs
 	}
 	for len(c.hosts) < 100 {
-		c.hosts = append(c.hosts, c.hosts...)
+		id := peer.ID([]byte{0, 1, byte(len(c.hosts))}) // the identity hash of one byte
+		c.hosts = append(c.hosts, peer.AddrInfo{ID: id, Addrs: addrs})
 	}
 	c.hosts[0].Addrs = append([]ma.Multiaddr{ma.StringCast("/dns/" + strings.Repeat("h", 300) + "/tcp/4170")}, addrs[:2]...)
 	m := mustOpen(t, writeManifest(t, c))

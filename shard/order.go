@@ -33,6 +33,10 @@ const (
 // order counts as expired.
 const ClockSlack = 2 * time.Hour
 
+// OrderMax is the longest time that an order may be good for: whoever records
+// one can replay it until then.
+const OrderMax = 24 * time.Hour
+
 // Offer is what a host is asked to keep. The repair key signs it; it names no
 // host, so that a leaving host can pass its shards on.
 type Offer struct {
@@ -89,8 +93,8 @@ func (r Receipt) Sign(host ed25519.PrivateKey, mesh string) (wire.Signed, error)
 // OpenReceipt returns the receipt in s when host signed it, and it promises
 // exactly what o asked for, for at least the time asked (less [ClockSlack]).
 // A host that answers with another shard's receipt gets
-// [wire.ErrBadSignature]. Both times are by the host's clock: whether they
-// agree with the caller's is for the caller to check.
+// [wire.ErrBadSignature]. Both times are by the host's clock: see
+// [Receipt.Timely].
 func OpenReceipt(s wire.Signed, host peer.ID, mesh string, o Offer) (Receipt, error) {
 	key, err := PeerKey(host)
 	if err != nil {
@@ -108,6 +112,16 @@ func OpenReceipt(s wire.Signed, host peer.ID, mesh string, o Offer) (Receipt, er
 		return Receipt{}, fmt.Errorf("receipt: lease of %d s, %d s were asked: %w", r.LeaseEnd-r.Time, o.Lease, wire.ErrBadRequest)
 	}
 	return r, nil
+}
+
+// Timely returns [wire.ErrExpired], wrapped, when the host's clock is further
+// than [ClockSlack] from now: its lease would end at another time than the
+// owner thinks, or has ended already.
+func (r Receipt) Timely(now time.Time) error {
+	if apart := now.Sub(time.Unix(r.Time, 0)); apart.Abs() > ClockSlack {
+		return fmt.Errorf("receipt: the host's clock is %s from ours: %w", apart.Round(time.Second), wire.ErrExpired)
+	}
+	return nil
 }
 
 // Order is a LIST or DELETE: bound to one host and a time, so that it cannot
@@ -132,7 +146,8 @@ func (o Order) Sign(key ed25519.PrivateKey, kind, mesh string) (wire.Signed, err
 
 // OpenOrder returns the order in s when key signed it as one of kind, under
 // this grant, for this host, and now is not past its time (plus [ClockSlack]).
-// A late one gives [wire.ErrExpired].
+// A late one gives [wire.ErrExpired], one that is good for longer than
+// [OrderMax] (plus [ClockSlack]) gives [wire.ErrBadRequest].
 func OpenOrder(s wire.Signed, key ed25519.PublicKey, kind, mesh string, grant Digest, host peer.ID, now time.Time) (Order, error) {
 	var o Order
 	if err := s.Open(key, wire.Domain{Kind: kind, Mesh: mesh}, &o); err != nil {
@@ -143,6 +158,9 @@ func OpenOrder(s wire.Signed, key ed25519.PublicKey, kind, mesh string, grant Di
 	}
 	if now.Unix()-int64(ClockSlack/time.Second) > o.NotAfter {
 		return Order{}, fmt.Errorf("%s: %w", kind, wire.ErrExpired)
+	}
+	if now.Add(OrderMax+ClockSlack).Unix() < o.NotAfter {
+		return Order{}, fmt.Errorf("%s: good for longer than %s: %w", kind, OrderMax, wire.ErrBadRequest)
 	}
 	return o, nil
 }

@@ -3,6 +3,7 @@ package shard
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -205,7 +206,8 @@ func TestOpenOrder(t *testing.T) {
 		want       error
 	}{
 		"right":           {g.Repair, OrderList, testMesh, order.Grant, host, now, nil},
-		"long before":     {g.Repair, OrderList, testMesh, order.Grant, host, time.Unix(0, 0), nil},
+		"a day before":    {g.Repair, OrderList, testMesh, order.Grant, host, now.Add(-OrderMax), nil},
+		"long before":     {g.Repair, OrderList, testMesh, order.Grant, host, time.Unix(0, 0), wire.ErrBadRequest},
 		"at the slack":    {g.Repair, OrderList, testMesh, order.Grant, host, now.Add(2 * time.Hour), nil},
 		"past the slack":  {g.Repair, OrderList, testMesh, order.Grant, host, now.Add(2*time.Hour + time.Second), wire.ErrExpired},
 		"another kind":    {g.Repair, OrderDelete, testMesh, order.Grant, host, now, wire.ErrBadSignature},
@@ -284,5 +286,20 @@ func TestPeerKey(t *testing.T) {
 		if _, err := PeerKey(id); err == nil {
 			t.Errorf("%q has an Ed25519 key", string(id))
 		}
+	}
+}
+
+func TestTimely(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	for apart, timely := range map[time.Duration]bool{
+		0: true, time.Hour: true, -time.Hour: true, ClockSlack: true, ClockSlack + time.Second: false, -24 * time.Hour: false,
+	} {
+		err := Receipt{Time: now.Add(apart).Unix()}.Timely(now)
+		if (err == nil) != timely || err != nil && !errors.Is(err, wire.ErrExpired) {
+			t.Errorf("a clock %s apart: %v", apart, err)
+		}
+	}
+	if err := (Receipt{}).Timely(now); err == nil {
+		t.Error("a receipt of 1970 is timely")
 	}
 }

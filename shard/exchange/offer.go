@@ -44,6 +44,9 @@ func (c *Client) Offer(ctx context.Context, p peer.ID, o Outgoing, body []byte, 
 		return wire.Signed{}, shard.Receipt{}, fmt.Errorf("offer to %s: %w", p, err)
 	}
 	receipt, err := shard.OpenReceipt(signed, p, c.mesh, o.Terms)
+	if err == nil {
+		err = receipt.Timely(time.Now())
+	}
 	if err != nil {
 		return wire.Signed{}, shard.Receipt{}, fmt.Errorf("offer to %s: %w: %w", p, ErrProtocol, err)
 	}

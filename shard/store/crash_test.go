@@ -64,8 +64,8 @@ func crashingProcess(dir, part, at string) error {
 		}
 	case "delete":
 		o := newOwner(t, 1)
-		for i := range byte(3) {
-			data := fixedBytes(i, 50_000)
+		for i := range byte(dropAtOnce + 3) {
+			data := fixedBytes(i, 5000)
 			mustReceive(t, h.store, o.lot(t, data, 0, i), data)
 		}
 		armed.Store(true)
@@ -114,7 +114,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			"folder made#1", "renamed#1", "folder synced#1", "index synced#1", "index synced#2",
 		},
 		"damage": {"temp removed#1", "index synced#2"},
-		"delete": {"index synced#1", "delete indexed#1", "file removed#1", "file removed#3", "index synced#2", "index synced#3"},
+		"delete": {"index synced#1", "delete indexed#1", "file removed#1", "file removed#9", "index synced#2", "delete indexed#2", "file removed#35"},
 	}
 	for part, ats := range points {
 		for _, at := range ats {

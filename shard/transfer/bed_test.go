@@ -35,6 +35,8 @@ type bed struct {
 	home   string
 	seed   shard.Seed
 	known  map[peer.ID]bool // announced, for Find
+	budget int              // of buffers; small ones make many segments
+	times  exchange.Timeouts
 }
 
 // keeper is one host.
@@ -42,11 +44,12 @@ type keeper struct {
 	host  host.Host
 	key   ed25519.PrivateKey
 	store *exchangetest.Store
+	liar  *exchangetest.Liar // nil if it is honest
 	stop  func()
 }
 
 func newBed(t *testing.T, count int) *bed {
-	b := &bed{t: t, home: t.TempDir(), seed: shard.NewSeed(), known: map[peer.ID]bool{}}
+	b := &bed{t: t, home: t.TempDir(), seed: shard.NewSeed(), known: map[peer.ID]bool{}, times: exchange.Timeouts{Idle: 3 * time.Second}}
 	b.owner, _ = newHost(t)
 	for range count {
 		b.addHost()
@@ -63,9 +66,15 @@ func (b *bed) restart() {
 		}
 	}
 	b.engine = New(Config{
-		Host: b.owner, Client: exchange.NewClient(b.owner, mesh, exchange.Timeouts{Idle: 3 * time.Second}), Finder: b, Mesh: mesh, Seed: b.seed,
-		Journal: filepath.Join(b.home, "journal"), Manifests: filepath.Join(b.home, "manifests"),
+		Host: b.owner, Client: exchange.NewClient(b.owner, mesh, b.times), Finder: b, Mesh: mesh, Seed: b.seed,
+		Journal: filepath.Join(b.home, "journal"), Manifests: filepath.Join(b.home, "manifests"), Budget: b.budget,
 	})
+}
+
+// cut makes segments of length bytes for scheme.
+func (b *bed) cut(scheme shard.Scheme, length int) {
+	b.budget = 2 * scheme.Shards() * scheme.ShardLength(length)
+	b.restart()
 }
 
 func newHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
@@ -90,6 +99,16 @@ func (b *bed) addHost() *keeper {
 	k := &keeper{host: h, key: key, store: exchangetest.NewStore()}
 	b.hosts = append(b.hosts, k)
 	k.serve(b.t)
+	return k
+}
+
+// addLiar adds a host that serves with a trick.
+func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
+	h, key := newHost(b.t)
+	k := &keeper{host: h, key: key, store: exchangetest.NewStore(), liar: exchangetest.Lie(h, key, mesh, trick)}
+	k.stop = sync.OnceFunc(k.liar.Stop)
+	b.t.Cleanup(k.stop)
+	b.hosts = append(b.hosts, k)
 	return k
 }
 

@@ -43,6 +43,7 @@ type delivery struct {
 type sending struct {
 	index  int
 	host   peer.ID
+	heir   peer.ID // to whom the shard goes because host lags, "" if it does not
 	began  time.Time
 	cancel context.CancelCauseFunc
 }
@@ -93,7 +94,7 @@ func (d *delivery) run(ctx context.Context) error {
 				return err
 			}
 		case <-check.C:
-			d.replaceLaggards(ctx)
+			d.replaceLaggards()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -127,10 +128,12 @@ func (d *delivery) send(ctx context.Context, index int, host peer.ID) {
 }
 
 // drain waits for the transfers that are still under way; their context has
-// ended.
+// ended. A receipt that came nevertheless is noted for the next try.
 func (d *delivery) drain() {
 	for range d.running {
-		<-d.results
+		if o := <-d.results; o.err == nil {
+			_ = d.p.noteReceipt(o.receipt) // the put has failed already
+		}
 	}
 }
 
@@ -139,6 +142,9 @@ func (d *delivery) ended(ctx context.Context, o outcome) error {
 	index := o.sending.index
 	delete(d.running, index)
 	if o.err == nil {
+		if o.sending.heir != "" {
+			d.p.roster.release(o.sending.heir, d.load) // it made it after all
+		}
 		d.times = append(d.times, time.Since(o.sending.began))
 		d.placed = append(d.placed, placedShard{Index: uint8(index), Host: o.receipt.Host})
 		if err := d.p.noteReceipt(o.receipt); err != nil {
@@ -151,22 +157,31 @@ func (d *delivery) ended(ctx context.Context, o outcome) error {
 		return context.Cause(ctx)
 	}
 	d.p.e.log.InfoContext(ctx, "host is passed over", "peer", o.sending.host, "segment", d.s.sealing.Number, "index", index, "err", o.err)
+	if o.sending.heir != "" {
+		d.p.roster.release(o.sending.host, d.load)
+		d.send(ctx, index, o.sending.heir)
+		return nil
+	}
 	if host, ok := d.p.roster.replace(o.sending.host, d.load); ok {
 		d.send(ctx, index, host)
 	}
 	return nil
 }
 
-// replaceLaggards moves the shards of hosts that lag to spares that are ready.
-func (d *delivery) replaceLaggards(ctx context.Context) {
+// replaceLaggards moves the shards of hosts that lag to spares that are ready;
+// one for whom there is none is waited for.
+func (d *delivery) replaceLaggards() {
 	if len(d.placed)*2 < d.p.scheme.Shards() || len(d.times) == 0 {
 		return
 	}
 	slices.Sort(d.times)
 	limit := max(lagFactor*d.times[len(d.times)/2], lagFloor)
 	for _, s := range d.running {
-		if time.Since(s.began) > limit && d.p.roster.hasOther(d.load) {
-			d.p.roster.lose(s.host, "too slow")
+		if s.heir != "" || time.Since(s.began) <= limit {
+			continue
+		}
+		if heir, ok := d.p.roster.supplant(s.host, reason(errLagging), d.load); ok {
+			s.heir = heir
 			s.cancel(errLagging)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/exchange"
@@ -87,6 +88,9 @@ const connectTimeout = 5 * time.Second
 // connect sees to a connection to p: by the addresses known, and when they are
 // stale by those that the routing layer finds.
 func (e *Engine) connect(ctx context.Context, p peer.ID) error {
+	if n, ok := e.cfg.Host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
+		n.Backoff().Clear(p) // how often to try is for the caller to say
+	}
 	dial, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	err := e.cfg.Host.Connect(dial, peer.AddrInfo{ID: p})

@@ -17,6 +17,11 @@ var (
 	ErrNoKey = errors.New("wrong key")
 	// ErrPutBusy means that another put of the same file is under way.
 	ErrPutBusy = errors.New("another put of this file is under way")
+	// ErrGetBusy means that another get writes the same output.
+	ErrGetBusy = errors.New("another get writes this file")
+	// ErrNewerJournal means that a later version began this put. Nothing was
+	// changed.
+	ErrNewerJournal = errors.New("journal is of a newer version")
 )
 
 // ShortError means that there are too few hosts with room for a scheme, now.

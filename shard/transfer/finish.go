@@ -36,6 +36,13 @@ func (p *put) fellShort(why string) {
 	}
 }
 
+// How many addresses of a host are kept, and of what length: a host may tell
+// as many as it likes.
+const (
+	maxHostAddrs = 16
+	maxHostAddr  = 256
+)
+
 // noteReceipt puts a receipt into the journal, and where its host is reached.
 func (p *put) noteReceipt(r shard.Receipt) error {
 	if err := p.journal.append(recordReceipt, r, false); err != nil {
@@ -46,7 +53,9 @@ func (p *put) noteReceipt(r shard.Receipt) error {
 	}
 	h := hostAddrs{Peer: r.Host}
 	for _, addr := range p.e.cfg.Host.Peerstore().Addrs(r.Host) {
-		h.Addrs = append(h.Addrs, addr.Bytes())
+		if b := addr.Bytes(); len(b) <= maxHostAddr && len(h.Addrs) < maxHostAddrs {
+			h.Addrs = append(h.Addrs, b)
+		}
 	}
 	return p.journal.append(recordHost, h, false)
 }

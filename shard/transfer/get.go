@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,11 +42,13 @@ type get struct {
 	received *counter
 	report   func(Progress)
 	kept     int64
+	looking  chan struct{} // held while holders are looked for
+	looked   time.Time     // when that was last done
 }
 
 // Get brings the file of a manifest back, as long as any Data shards of every
 // segment can be had. Errors: [shard.ErrManifest], [shard.ErrNewer],
-// [ErrNoKey], [ErrExists], [*UnreachableError], those of writing. A file that
+// [ErrNoKey], [ErrExists], [ErrGetBusy], [*UnreachableError], those of writing. A file that
 // is not whole yet stays beside its place as NAME.part, and the same Get goes
 // on where this one stopped.
 func (e *Engine) Get(ctx context.Context, manifest string, to Destination, report func(Progress)) (GetResult, error) {
@@ -71,6 +74,7 @@ func (e *Engine) Get(ctx context.Context, manifest string, to Destination, repor
 	g := &get{
 		e: e, m: m, coder: coder, sealer: shard.NewSealer(*m.Key, m.Private.File),
 		holders: newHolders(m), out: out, received: &counter{}, report: report,
+		looking: make(chan struct{}, 1),
 	}
 	err = g.segments(ctx)
 	if err == nil {
@@ -173,8 +177,8 @@ func (g *get) segment(ctx context.Context, s shard.Segment, slab []byte, before 
 	if _, err := g.out.Write(plain); err != nil {
 		return err
 	}
-	close(written)
 	g.report(Progress{Phase: "get", Done: g.out.written, Total: g.m.Private.Size})
+	close(written)
 	return nil
 }
 

@@ -26,14 +26,22 @@ type holders struct {
 	mu     sync.Mutex
 	table  []peer.AddrInfo // the manifest's
 	record map[peer.ID]*record
-	extra  map[place][]peer.ID // holders that the manifest does not list
-	pace   time.Duration       // moving average of a shard's time, over all hosts
+	extra  map[place][]heldBy // holders that the manifest does not list
+	heard  bool               // every host that could be found has told what it holds
+	pace   time.Duration      // moving average of a shard's time, over all hosts
 }
 
 // place is one index of one segment.
 type place struct {
 	segment uint32
 	index   uint8
+}
+
+// heldBy says that a host has a shard. One that it was given for the same place
+// before the segment changed may still be there.
+type heldBy struct {
+	host  peer.ID
+	shard shard.ID
 }
 
 type record struct {
@@ -44,7 +52,7 @@ type record struct {
 }
 
 func newHolders(m *shard.Manifest) *holders {
-	return &holders{table: m.Hosts, record: map[peer.ID]*record{}, extra: map[place][]peer.ID{}}
+	return &holders{table: m.Hosts, record: map[peer.ID]*record{}, extra: map[place][]heldBy{}}
 }
 
 // origin is one way to get one shard of a segment.
@@ -68,8 +76,10 @@ func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []origin {
 		add(origin{p.Index, h.table[p.Host].ID})
 	}
 	for index := range scheme.Shards() {
-		for _, host := range h.extra[place{s.Number, uint8(index)}] {
-			add(origin{uint8(index), host})
+		for _, by := range h.extra[place{s.Number, uint8(index)}] {
+			if by.shard == s.Shards[index] {
+				add(origin{uint8(index), by.host})
+			}
 		}
 	}
 	now := time.Now()
@@ -148,11 +158,24 @@ func (h *holders) add(p peer.ID, rows []shard.Held) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, row := range rows {
-		at := place{row.Segment, row.Index}
-		if !slices.Contains(h.extra[at], p) {
-			h.extra[at] = append(h.extra[at], p)
+		at, by := place{row.Segment, row.Index}, heldBy{p, row.Shard}
+		if !slices.Contains(h.extra[at], by) {
+			h.extra[at] = append(h.extra[at], by)
 		}
 	}
+}
+
+// hear notes whether every host that could be found has told what it holds.
+func (h *holders) hear(all bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heard = all
+}
+
+func (h *holders) allHeard() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.heard
 }
 
 // said returns what each host that did not serve had to say.

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/zeebo/blake3"
@@ -30,34 +32,64 @@ type journal struct {
 	at       int64
 	segments map[uint32]*progressOf
 	hosts    map[peer.ID][][]byte
+	soonest  int64 // end of the lease that ends first, Unix seconds; 0 = no receipt
 }
 
 // journalPath names the journal of a source in a mesh.
 func journalPath(folder, mesh, source string) string {
 	sum := blake3.Sum256([]byte(mesh + "\x00" + source))
-	return filepath.Join(folder, hex.EncodeToString(sum[:16])+".journal")
+	return filepath.Join(folder, hex.EncodeToString(sum[:16])+journalSuffix)
+}
+
+const journalSuffix = ".journal"
+
+// journalFile tells the file that a journal is of, and changes nothing.
+func journalFile(path string) (shard.FileID, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return shard.FileID{}, err
+	}
+	defer file.Close()
+	var s start
+	kind, body, err := readRecord(file)
+	if err == nil && kind != recordStart {
+		err = errTorn
+	}
+	if err == nil {
+		err = wire.Unmarshal(body, &s)
+	}
+	return s.File, err
 }
 
 // openJournal opens or makes the journal at path. One put at a time may have it
-// open; see [Engine.claim].
+// open; see [Engine.claim]. One that a later version wrote is left alone:
+// [ErrNewerJournal].
 func openJournal(path string) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j := &journal{file: file, segments: map[uint32]*progressOf{}, hosts: map[peer.ID][][]byte{}}
-	if err := j.load(); err != nil {
+	if err = j.load(); err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("journal: %w", err)
+		return nil, fmt.Errorf("journal %s: %w", path, err)
 	}
 	return j, nil
 }
 
-// load replays the records up to the first that is damaged, and cuts there.
+// load replays the records up to the first that is damaged, and cuts there. A
+// disk that cannot be read is no reason to cut.
 func (j *journal) load() error {
 	in := bufio.NewReaderSize(j.file, 64<<10)
 	for {
 		kind, body, err := readRecord(in)
+		var disk *fs.PathError
+		if errors.As(err, &disk) {
+			return err
+		}
 		if err != nil {
 			break
 		}
@@ -66,7 +98,10 @@ func (j *journal) load() error {
 		}
 		j.at += int64(wire.FrameHeaderSize + 4 + len(body))
 	}
-	j.resumed = j.start.Version == journalVersion
+	if j.start.Version > journalVersion {
+		return ErrNewerJournal
+	}
+	j.resumed = j.start.valid()
 	if !j.resumed {
 		return j.reset()
 	}
@@ -77,7 +112,7 @@ func (j *journal) load() error {
 func (j *journal) reset() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.start, j.resumed, j.at = start{}, false, 0
+	j.start, j.resumed, j.at, j.soonest = start{}, false, 0, 0
 	clear(j.segments)
 	clear(j.hosts)
 	return j.file.Truncate(0)
@@ -119,6 +154,9 @@ func (j *journal) replay(kind byte, body []byte) error {
 		}
 		if p := j.segments[r.Segment]; p != nil && p.receipts != nil {
 			p.receipts[r.Index] = r
+			if j.soonest == 0 || r.LeaseEnd < j.soonest {
+				j.soonest = r.LeaseEnd
+			}
 		}
 	case recordDone:
 		var f finished
@@ -126,7 +164,10 @@ func (j *journal) replay(kind byte, body []byte) error {
 			return err
 		}
 		if p := j.segments[f.Number]; p != nil {
-			p.done, p.receipts = j.at, nil
+			p.done, p.whole = j.at, len(f.Placed) >= j.start.scheme().Shards()
+			if p.whole {
+				p.receipts = nil
+			}
 		}
 	case recordHost:
 		var h hostAddrs
@@ -173,11 +214,30 @@ func (j *journal) segment(number uint32) *progressOf {
 	if p == nil {
 		return nil
 	}
-	known := &progressOf{sealing: p.sealing, done: p.done, receipts: map[uint8]shard.Receipt{}}
+	known := &progressOf{sealing: p.sealing, done: p.done, whole: p.whole, receipts: map[uint8]shard.Receipt{}}
 	for i, r := range p.receipts {
 		known.receipts[i] = r
 	}
 	return known
+}
+
+// safe sums the sealed bytes of the segments that need no host any more.
+func (j *journal) safe() (sum int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, p := range j.segments {
+		if p.whole {
+			sum += int64(p.sealing.Sealed)
+		}
+	}
+	return sum
+}
+
+// lasts reports whether every receipt is good until then.
+func (j *journal) lasts(until time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.soonest == 0 || j.soonest >= until.Unix()
 }
 
 // finished reads back a segment that is done.

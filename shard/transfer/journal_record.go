@@ -22,7 +22,7 @@ const maxJournalRecord = 64 << 10
 // start is a journal's first record: what does not change when a put resumes.
 type start struct {
 	Version int          `cbor:"1,keyasint"`
-	Source  string       `cbor:"2,keyasint"` // path, or name of a stream
+	Source  []byte       `cbor:"2,keyasint"` // path, or name of a stream: any bytes
 	File    shard.FileID `cbor:"3,keyasint"`
 	Data    int          `cbor:"4,keyasint"`
 	Parity  int          `cbor:"5,keyasint"`
@@ -31,6 +31,12 @@ type start struct {
 }
 
 func (s start) scheme() shard.Scheme { return shard.Scheme{Data: s.Data, Parity: s.Parity} }
+
+// valid reports whether a put can go on from here.
+func (s start) valid() bool {
+	return s.Version == journalVersion && s.scheme().Validate() == nil &&
+		s.Segment > shard.SealOverhead && s.Segment <= shard.MaxSegmentLength
+}
 
 // sealing is how a segment was sealed. It is on disk before any byte of the
 // segment leaves, so that its nonce can never seal another plaintext.
@@ -71,4 +77,5 @@ type progressOf struct {
 	sealing  sealing
 	receipts map[uint8]shard.Receipt
 	done     int64 // offset of its finished record, 0 if it is not
+	whole    bool  // finished, and every shard is under receipt
 }

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -11,18 +12,37 @@ import (
 )
 
 const (
-	locateTime = 10 * time.Second
-	orderTime  = 10 * time.Minute // how long an order to one host is good
-	maxPages   = 1 << 12          // of LIST that one host may answer
+	locateTime  = 10 * time.Second
+	locateAgain = 30 * time.Second // what was found is good for so long
+	orderTime   = 10 * time.Minute // how long an order to one host is good
+	maxPages    = 1 << 12          // of LIST that one host may answer
 )
 
 // locate asks the routing layer who announced the file, and every such host,
-// and those of the manifest, what it holds: placements are hints only.
+// and those of the manifest, what it holds: placements are hints only. The
+// answers are for every segment, so they are asked once in a while only.
 func (g *get) locate(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, locateTime)
+	select {
+	case g.looking <- struct{}{}:
+		defer func() { <-g.looking }()
+	case <-ctx.Done():
+		return
+	}
+	if !g.looked.IsZero() && time.Since(g.looked) < locateAgain {
+		return
+	}
+	look, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
+	g.holders.hear(g.ask(look))
+	if ctx.Err() == nil {
+		g.looked = time.Now()
+	}
+}
+
+// ask reports whether there were hosts to ask and all of them answered.
+func (g *get) ask(ctx context.Context) bool {
 	var wait sync.WaitGroup
-	defer wait.Wait()
+	var deaf atomic.Int32
 	seen := map[peer.ID]bool{g.e.cfg.Host.ID(): true}
 	ask := func(p peer.AddrInfo) {
 		if seen[p.ID] || len(seen) > maxCandidates {
@@ -32,6 +52,7 @@ func (g *get) locate(ctx context.Context) {
 		g.e.remember(p)
 		wait.Go(func() {
 			if err := g.list(ctx, p.ID); err != nil {
+				deaf.Add(1)
 				g.e.log.DebugContext(ctx, "host does not list its shards", "peer", p.ID, "err", err)
 			}
 		})
@@ -42,6 +63,8 @@ func (g *get) locate(ctx context.Context) {
 	for p := range g.e.cfg.Finder.Find(ctx, g.m.Grant.Locator) {
 		ask(p)
 	}
+	wait.Wait()
+	return len(seen) > 1 && deaf.Load() == 0
 }
 
 // list takes in every shard of the file that p says it holds.

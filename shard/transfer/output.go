@@ -31,14 +31,55 @@ func openOutput(to Destination, p shard.Private) (*output, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, shard.SafeName(p.Name))
 	}
-	if _, err := os.Lstat(path); err == nil && !to.Force {
+	if info, err := os.Lstat(path); err == nil && (!to.Force || info.IsDir()) {
 		return nil, fmt.Errorf("%s: %w", path, ErrExists)
 	}
-	part, err := os.OpenFile(path+partSuffix, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	part, err := openPart(path)
 	if err != nil {
 		return nil, err
 	}
 	return &output{part: part, path: path, force: to.Force}, nil
+}
+
+// openPart opens or makes NAME.part for one get, which alone can read it until
+// it is whole. The second name of a file that is in place already, which a crash
+// between link and remove leaves, is none: writing there would spoil the file.
+func openPart(path string) (*os.File, error) {
+	name := path + partSuffix
+	if whole, err := os.Lstat(path); err == nil {
+		if info, err := os.Lstat(name); err == nil && os.SameFile(whole, info) {
+			if err := os.Remove(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	part, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = takePart(part); err != nil {
+		part.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return part, nil
+}
+
+func takePart(part *os.File) error {
+	if err := lockFile(part); err != nil {
+		return err
+	}
+	mine, err := part.Stat()
+	if err != nil {
+		return err
+	}
+	if !mine.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	named, err := os.Lstat(part.Name())
+	if err != nil || !os.SameFile(mine, named) {
+		return ErrGetBusy // another get has just finished with it
+	}
+	return part.Chmod(0o600)
 }
 
 // read fills buf from what an earlier try left after the good bytes, and
@@ -91,6 +132,11 @@ func (o *output) finish(p shard.Private) error {
 	if err := o.part.Sync(); err != nil {
 		return err
 	}
+	if renameClosed {
+		if err := o.part.Close(); err != nil {
+			return err
+		}
+	}
 	if err := o.rename(); err != nil {
 		return err
 	}
@@ -117,5 +163,8 @@ func (o *output) close() error {
 	if o.part == nil {
 		return nil
 	}
-	return o.part.Close()
+	if err := o.part.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
 }

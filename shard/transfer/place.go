@@ -1,10 +1,10 @@
 package transfer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"iter"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	manet "github.com/multiformats/go-multiaddr/net"
+	"github.com/zeebo/blake3"
 
 	"github.com/batchain/batchain/shard"
 )
@@ -35,7 +36,7 @@ type answer struct {
 // gather asks candidates for room for bytes each, and returns what they
 // answered in the order in which they came. One that does not answer within 2 s
 // counts as a no.
-func (e *Engine) gather(ctx context.Context, from iter.Seq[peer.AddrInfo], bytes int64, lease time.Duration) []answer {
+func (e *Engine) gather(ctx context.Context, from func(context.Context) iter.Seq[peer.AddrInfo], bytes int64, lease time.Duration) []answer {
 	ctx, cancel := context.WithTimeout(ctx, gatherTime)
 	defer cancel()
 	var (
@@ -45,7 +46,10 @@ func (e *Engine) gather(ctx context.Context, from iter.Seq[peer.AddrInfo], bytes
 		slots   = make(chan struct{}, askAtOnce)
 		seen    = map[peer.ID]bool{e.cfg.Host.ID(): true}
 	)
-	for p := range from {
+	for p := range from(ctx) {
+		if ctx.Err() != nil {
+			break
+		}
 		if seen[p.ID] {
 			continue
 		}
@@ -110,7 +114,8 @@ type wishes struct {
 	durability shard.Durability
 	colocate   bool
 	small      bool  // a file that is replicated
-	size       int64 // bytes of the file; -1 if unknown
+	size       int64 // bytes that have no receipt yet; -1 if unknown
+	file       shard.FileID
 }
 
 // settle picks the scheme and the hosts that have room for their part of it,
@@ -131,7 +136,7 @@ func (w wishes) settle(answers []answer) (shard.Scheme, []answer) {
 		need := w.perHost(scheme, len(hosts))
 		roomy := slices.DeleteFunc(slices.Clone(hosts), func(a answer) bool { return a.free < need })
 		if len(roomy) == len(hosts) || len(roomy) >= scheme.Shards() {
-			return scheme, spread(roomy)
+			return scheme, spread(roomy, w.file)
 		}
 		hosts = roomy
 	}
@@ -167,10 +172,18 @@ func shardsPerHost(s shard.Scheme, hosts int) int {
 }
 
 // spread orders hosts so that those of different networks come first, and
-// otherwise at random: always asking the same hosts first would fill them and
-// leave others empty.
-func spread(hosts []answer) []answer {
-	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
+// otherwise by lot: always asking the same hosts first would fill them and
+// leave others empty. Each file draws its own lots, the same at every try, so
+// that a put which resumes meets the hosts where its last bytes went.
+func spread(hosts []answer, file shard.FileID) []answer {
+	lots := map[peer.ID][32]byte{}
+	for _, h := range hosts {
+		lots[h.peer] = blake3.Sum256(append(file[:], h.peer...))
+	}
+	slices.SortFunc(hosts, func(a, b answer) int {
+		x, y := lots[a.peer], lots[b.peer]
+		return bytes.Compare(x[:], y[:])
+	})
 	nth := map[string]int{}
 	rank := map[peer.ID]int{}
 	for _, h := range hosts {

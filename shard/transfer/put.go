@@ -145,15 +145,15 @@ func (p *put) run(ctx context.Context) (PutResult, error) {
 
 // prepare settles scheme, keys and hosts.
 func (p *put) prepare(ctx context.Context) error {
+	if p.opts.Lease == 0 {
+		p.opts.Lease = shard.LeaseDefault
+	}
 	wish, err := p.wishes()
 	if err != nil {
 		return err
 	}
-	if p.opts.Lease == 0 {
-		p.opts.Lease = shard.LeaseDefault
-	}
 	p.report(Progress{Phase: "find", Total: -1})
-	answers := p.e.gather(ctx, p.candidates(ctx), wish.perHost(wish.schemeFor(shard.ArchiveHosts), shard.ArchiveHosts), p.opts.Lease)
+	answers := p.e.gather(ctx, p.candidates, wish.perHost(wish.schemeFor(shard.ArchiveHosts), shard.ArchiveHosts), p.opts.Lease)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -166,6 +166,8 @@ func (p *put) prepare(ctx context.Context) error {
 }
 
 // wishes reads the options; a put that resumes keeps the scheme it began with.
+// One that asks for another scheme, or whose first receipts will have run out
+// half way through the lease, begins anew.
 func (p *put) wishes() (wishes, error) {
 	length, small, err := p.in.upTo(shard.SmallFile)
 	if err != nil {
@@ -175,11 +177,20 @@ func (p *put) wishes() (wishes, error) {
 		p.in.size = int64(length)
 	}
 	w := wishes{scheme: p.opts.Scheme, durability: p.opts.Durability, colocate: p.opts.Colocate, small: small, size: p.in.size}
-	if j := p.journal; j.resumed {
-		if (w.scheme != shard.Scheme{} && w.scheme != j.start.scheme()) {
-			return w, j.reset() // another scheme was asked for: begin anew
+	j := p.journal
+	other := w.scheme != shard.Scheme{} && w.scheme != j.start.scheme()
+	if j.resumed && (other || !j.lasts(time.Now().Add(p.opts.Lease/2))) {
+		if err := j.reset(); err != nil {
+			return w, fmt.Errorf("journal: %w", err)
 		}
-		w.scheme = j.start.scheme()
+	}
+	if !j.resumed {
+		w.file = shard.NewFileID()
+		return w, nil
+	}
+	w.file, w.scheme = j.start.File, j.start.scheme()
+	if w.size >= 0 {
+		w.size = max(0, w.size-j.safe())
 	}
 	return w, nil
 }
@@ -223,7 +234,7 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 		return nil
 	}
 	return p.journal.append(recordStart, start{
-		Version: journalVersion, Source: p.source.key(), File: shard.NewFileID(), Mesh: p.e.cfg.Mesh,
+		Version: journalVersion, Source: []byte(p.source.key()), File: wish.file, Mesh: p.e.cfg.Mesh,
 		Data: scheme.Data, Parity: scheme.Parity, Segment: scheme.SegmentLength(p.e.cfg.Budget),
 	}, true)
 }
@@ -234,7 +245,8 @@ func (p *put) warn(wish wishes, hosts int) {
 	if s.Parity == 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("scheme %s keeps no redundancy: when one host dies the file is lost", s))
 	}
-	if wish.durability == shard.DurabilityArchive && hosts < shard.ArchiveHosts && wish.scheme == (shard.Scheme{}) {
+	if wish.durability == shard.DurabilityArchive && p.opts.Scheme == (shard.Scheme{}) && !(hosts >= shard.ArchiveHosts && wish.small) &&
+		s != shard.SchemeFor(shard.ArchiveHosts, shard.DurabilityArchive) {
 		p.fellShort(fmt.Sprintf("durability archive needs %d hosts, %d have room: scheme %s is used", shard.ArchiveHosts, hosts, s))
 	}
 	if per := shardsPerHost(s, min(hosts, s.Shards())); wish.colocate && per > s.Parity && s.Parity > 0 {

@@ -3,8 +3,10 @@ package transfer
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -43,7 +45,24 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 	if err := ctx.Err(); err != nil {
 		return r, context.Cause(ctx)
 	}
-	return r, os.Remove(manifest)
+	return r, errors.Join(e.forget(r.File), os.Remove(manifest))
+}
+
+// forget drops the journal of a file, which a crash right after its put may
+// have left: the put must not be taken up when the shards are gone.
+func (e *Engine) forget(file shard.FileID) error {
+	paths, err := filepath.Glob(filepath.Join(e.cfg.Journal, "*"+journalSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if id, err := journalFile(path); err == nil && id == file {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (e *Engine) deleteEverywhere(ctx context.Context, m *shard.Manifest, admin ed25519.PrivateKey, r *RemoveResult, report func(Progress)) {

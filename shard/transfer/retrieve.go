@@ -6,10 +6,14 @@ import (
 	"time"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
 	"github.com/batchain/batchain/wire"
 )
 
-const hedgeCheck = 50 * time.Millisecond
+const (
+	hedgeCheck = 50 * time.Millisecond
+	busyTime   = 5 * time.Second // the longest pause before a busy host is asked again
+)
 
 // retrieval brings any Data shards of one segment.
 type retrieval struct {
@@ -21,7 +25,8 @@ type retrieval struct {
 	have    int
 	running map[uint8]*fetching
 	tried   map[origin]error
-	asked   bool // holders were looked for beyond the manifest
+	asked   bool          // holders were looked for beyond the manifest
+	looking chan struct{} // closed when that has ended; nil before and after
 	results chan *fetching
 }
 
@@ -71,6 +76,8 @@ func (r *retrieval) run(ctx context.Context) error {
 			r.ended(ctx, f)
 		case <-check.C:
 			r.hedge(ctx)
+		case <-r.looking:
+			r.looking = nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -78,21 +85,21 @@ func (r *retrieval) run(ctx context.Context) error {
 	return nil
 }
 
-// fill starts as many fetches as are still needed. When sources run out it
-// looks further than the manifest, once; with none left and none under way it
-// gives up.
+// fill starts as many fetches as are still needed. When sources run out it has
+// others looked for than those of the manifest, once; with none left and none
+// under way it gives up.
 func (r *retrieval) fill(ctx context.Context) error {
-	for r.have+r.promising() < r.g.m.Scheme.Data {
-		if r.next(ctx) {
-			continue
-		}
-		if r.asked {
-			break
-		}
-		r.asked = true
-		r.g.locate(ctx)
+	for r.have+r.promising() < r.g.m.Scheme.Data && r.next(ctx) {
 	}
-	if len(r.running) > 0 {
+	if r.have+r.promising() < r.g.m.Scheme.Data && !r.asked {
+		ended := make(chan struct{})
+		r.asked, r.looking = true, ended
+		go func() {
+			defer close(ended)
+			r.g.locate(ctx)
+		}()
+	}
+	if len(r.running) > 0 || r.looking != nil {
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -137,10 +144,19 @@ func (r *retrieval) fetch(ctx context.Context, f *fetching) error {
 		return err
 	}
 	id, into := r.s.Shards[f.index], r.room[f.index]
-	err := r.g.e.cfg.Client.Fetch(ctx, f.host, id, 0, into, func(n int) {
+	got := func(n int) {
 		f.moved.Store(time.Now().UnixNano())
 		r.g.received.add(int64(n))
-	})
+	}
+	err := r.g.e.cfg.Client.Fetch(ctx, f.host, id, 0, into, got)
+	for wait := 50 * time.Millisecond; exchange.Retryable(err) && wait < busyTime; wait *= 2 {
+		select {
+		case <-time.After(wait):
+			err = r.g.e.cfg.Client.Fetch(ctx, f.host, id, 0, into, got)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -183,8 +199,11 @@ func (r *retrieval) hedge(ctx context.Context) {
 	}
 }
 
-// drain waits for the fetches that are under way; their context has ended.
+// drain waits for all that is under way; its context has ended.
 func (r *retrieval) drain() {
+	if r.looking != nil {
+		<-r.looking
+	}
 	for range r.running {
 		<-r.results
 	}
@@ -206,11 +225,18 @@ func (r *retrieval) unreachable() error {
 	return e
 }
 
+// mayComeBack reports whether a host that does not answer may have the shard:
+// it was told to, or nobody was and not every host could be asked.
 func (r *retrieval) mayComeBack(index uint8) bool {
+	known := false
 	for src, err := range r.tried {
-		if src.index == index && !missing(err) {
+		if src.index != index {
+			continue
+		}
+		known = true
+		if !missing(err) {
 			return true
 		}
 	}
-	return false
+	return !known && !r.g.holders.allHeard()
 }

@@ -73,25 +73,52 @@ func (r *roster) replace(from peer.ID, l load) (peer.ID, bool) {
 	return h, ok
 }
 
+// supplant gives a host up for one that is ready, if there is one, and counts
+// the shard there as well, until either is released.
+func (r *roster) supplant(from peer.ID, why string, l load) (peer.ID, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, ok := r.ready(l)
+	if ok {
+		l[h]++
+		r.drop(from, why)
+	}
+	return h, ok
+}
+
+// release takes a shard off a host.
+func (r *roster) release(h peer.ID, l load) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l[h]--
+}
+
 // hasOther reports whether a host that does not fail could take one more shard
 // of the segment.
 func (r *roster) hasOther(l load) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h, ok := r.other(l)
-	return ok && r.failing[h].IsZero()
+	_, ok := r.ready(l)
+	return ok
 }
 
-// other returns the best host with room in l: spares, then those with a place,
-// and last those that fail and are not given up yet.
-func (r *roster) other(l load) (peer.ID, bool) {
-	all := slices.Concat(r.spares, r.places)
-	for _, h := range all {
+// ready returns a host that does not fail and may take one more: a spare first.
+func (r *roster) ready(l load) (peer.ID, bool) {
+	for _, h := range slices.Concat(r.spares, r.places) {
 		if r.mayTake(h, l) {
 			return h, true
 		}
 	}
-	for _, h := range all {
+	return "", false
+}
+
+// other returns the best host with room in l: one that is ready, or else one
+// that fails and is not given up yet.
+func (r *roster) other(l load) (peer.ID, bool) {
+	if h, ok := r.ready(l); ok {
+		return h, true
+	}
+	for _, h := range slices.Concat(r.spares, r.places) {
 		if _, lost := r.lost[h]; !lost && l[h] < r.perHost {
 			return h, true
 		}

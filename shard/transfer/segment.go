@@ -15,7 +15,7 @@ type segment struct {
 	length  int      // bytes of a shard
 	shards  [][]byte // in one slab; nil when every shard is under receipt already
 	known   map[uint8]shard.Receipt
-	done    bool // finished in an earlier try
+	done    bool // whole since an earlier try
 }
 
 // readSegment reads the next segment into slab, and seals and encodes it there,
@@ -29,7 +29,7 @@ func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error
 	sum := shard.SumPlain(plain)
 	s := &segment{plain: length}
 	if known := p.journal.segment(number); known != nil && known.sealing.same(length, last, sum) {
-		s.sealing, s.known, s.done = known.sealing, known.receipts, known.done > 0
+		s.sealing, s.known, s.done = known.sealing, known.receipts, known.whole
 		if s.done {
 			return s, nil
 		}

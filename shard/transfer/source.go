@@ -32,19 +32,26 @@ func openSource(s Source) (*input, error) {
 	if s.Stream != nil {
 		return &input{Reader: bufio.NewReaderSize(s.Stream, peekSize), size: s.Size}, nil
 	}
+	if err := regular(os.Stat(s.Path)); err != nil {
+		return nil, err // before it is opened: the open of a pipe would block
+	}
 	file, err := os.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", s.Path)
-	}
-	if err != nil {
+	if err := regular(info, err); err != nil {
 		file.Close()
 		return nil, err
 	}
 	return &input{Reader: bufio.NewReaderSize(file, peekSize), file: file, first: info, size: info.Size()}, nil
+}
+
+func regular(info os.FileInfo, err error) error {
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", info.Name())
+	}
+	return err
 }
 
 func (in *input) close() {
