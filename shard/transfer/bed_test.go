@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,7 @@ type bed struct {
 	known  map[peer.ID]bool // announced, for Find
 	budget int              // of buffers; small ones make many segments
 	times  exchange.Timeouts
+	lost   func(peer.ID) // called when a host cannot be reached, may be nil
 }
 
 // keeper is one host.
@@ -44,7 +46,8 @@ type keeper struct {
 	host  host.Host
 	key   ed25519.PrivateKey
 	store *exchangetest.Store
-	liar  *exchangetest.Liar // nil if it is honest
+	admit func(bytes int64) error // asked before each request, may be nil
+	liar  *exchangetest.Liar      // nil if it is honest
 	stop  func()
 }
 
@@ -115,7 +118,7 @@ func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
 // serve answers for the keeper until stop.
 func (k *keeper) serve(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.store})
+	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.store, Admit: k.ask})
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
@@ -124,6 +127,20 @@ func (k *keeper) serve(t *testing.T) {
 	})
 	k.stop = sync.OnceFunc(func() { cancel(); wait.Wait() })
 	t.Cleanup(k.stop)
+}
+
+func (k *keeper) ask(_ peer.ID, _ netip.Prefix, bytes int64) error {
+	if k.admit == nil {
+		return nil
+	}
+	return k.admit(bytes)
+}
+
+// turn makes an honest keeper lie from now on.
+func (k *keeper) turn(t *testing.T, trick exchangetest.Trick) {
+	k.stop()
+	k.liar = exchangetest.Lie(k.host, k.key, mesh, trick)
+	t.Cleanup(k.liar.Stop)
 }
 
 // die takes the keeper off the network for good.
@@ -156,6 +173,9 @@ func (b *bed) Find(context.Context, shard.Locator) iter.Seq[peer.AddrInfo] {
 }
 
 func (b *bed) FindPeer(_ context.Context, id peer.ID) (peer.AddrInfo, error) {
+	if b.lost != nil {
+		b.lost(id)
+	}
 	return peer.AddrInfo{}, fmt.Errorf("peer %s: unknown", id)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
 	"github.com/batchain/batchain/wire"
 )
 
@@ -21,6 +22,8 @@ func reason(err error) string {
 		return "full"
 	case errors.As(err, &e):
 		return e.Message
+	case errors.Is(err, exchange.ErrProtocol):
+		return "answers nonsense"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "stalled"
 	default:
@@ -29,10 +32,10 @@ func reason(err error) string {
 }
 
 // refused reports whether a host said no in a way that asking again will not
-// change, or stalled until its time was up.
+// change, lied, or stalled until its time was up.
 func refused(err error) bool {
 	var e *wire.Error
-	return errors.As(err, &e) || reason(err) == "stalled"
+	return errors.As(err, &e) || errors.Is(err, exchange.ErrProtocol) || reason(err) == "stalled"
 }
 
 // missing reports whether a host answered that it does not hold the bytes, or
