@@ -107,10 +107,12 @@ func TestFetchFromLiar(t *testing.T) {
 // A host may change its mind while the bytes come: the sender must notice
 // before it has pushed the whole shard out.
 func TestRejectWhileSending(t *testing.T) {
-	c, _, net, f := liar(t, exchangetest.RejectsLate)
-	body := noise(1, shard.MaxShardLength)
+	h, key := newHost(t)
+	defer exchangetest.Lie(h, key, mesh, exchangetest.RejectsLate).Stop()
+	c, _ := dialler(t, exchange.Timeouts{}, h) // no timeout helps
+	f, body := newFile(t), noise(1, shard.MaxShardLength)
 	began, sent := time.Now(), 0
-	_, _, err := c.Offer(t.Context(), net.LocalPeer(), f.lot(t, 0, 0, body), body, func(n int) { sent += n })
+	_, _, err := c.Offer(t.Context(), h.ID(), f.lot(t, 0, 0, body), body, func(n int) { sent += n })
 	if !errors.Is(err, wire.ErrFull) || errors.Is(err, exchange.ErrProtocol) {
 		t.Errorf("Offer: %v, want ErrFull", err)
 	}

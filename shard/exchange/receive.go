@@ -128,7 +128,7 @@ func (s *Server) supplant(lot shard.Lot) {
 	s.mu.Lock()
 	in := s.receiving[keyOf(lot)]
 	s.mu.Unlock()
-	if in != nil && false {
+	if in != nil && in.silent() > s.cfg.Timeouts.Answer {
 		_ = in.ResetWithError(network.StreamSupplanted)
 	}
 }

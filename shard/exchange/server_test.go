@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/batchain/batchain/shard"
@@ -70,6 +72,48 @@ func TestRunChecksAndEnds(t *testing.T) {
 	}
 	if _, err := c.Ask(t.Context(), h.ID(), 1, shard.LeaseDefault); err == nil {
 		t.Error("it still answers")
+	}
+}
+
+// slowStore is in the middle of something when its server ends.
+type slowStore struct {
+	*exchangetest.Store
+	entered, leave chan struct{}
+}
+
+func (s slowStore) Hold(peer.ID, int64) (int64, error) {
+	close(s.entered)
+	<-s.leave
+	return 0, nil
+}
+
+func TestRunWaitsForTheStore(t *testing.T) {
+	h, key := newHost(t)
+	store := slowStore{exchangetest.NewStore(), make(chan struct{}), make(chan struct{})}
+	s := exchange.NewServer(exchange.ServerConfig{Host: h, Key: key, Mesh: mesh, Store: store})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	until(t, "it serves", func() bool { return slices.Contains(h.Mux().Protocols(), exchange.ProtocolID(mesh)) })
+	c, _ := dialler(t, exchange.Timeouts{}, h)
+	asked := make(chan error, 1)
+	go func() {
+		_, err := c.Ask(t.Context(), h.ID(), 1, shard.LeaseDefault)
+		asked <- err
+	}()
+	<-store.entered
+	cancel()
+	if err := <-asked; err == nil {
+		t.Error("the asker was not told")
+	}
+	select {
+	case <-ended:
+		t.Error("Run returned while the store was at work")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(store.leave)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
