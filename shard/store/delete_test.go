@@ -175,3 +175,28 @@ func (c *testClock) pass(d time.Duration) { c.ahead += d }
 func (c *testClock) use(s *Store) {
 	s.now = func() time.Time { return time.Now().Add(c.ahead) }
 }
+
+// TestStoredAgainBeforeRemoval stores a shard again after its rows went and
+// before its file did.
+func TestStoredAgainBeforeRemoval(t *testing.T) {
+	a, b := newOwner(t, 1), newOwner(t, 2)
+	data := randomBytes(50_000)
+	again := b.lot(t, data, 0, 0)
+	var s *Store
+	h := newHome(t, func(opened *Store) {
+		s = opened
+		s.crash = func(point string) {
+			if point == "delete indexed" {
+				mustReceive(t, s, again, data)
+			}
+		}
+	})
+	mustReceive(t, h.store, a.lot(t, data, 0, 0), data)
+	if _, err := h.store.Delete(a.grant); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(readShard(t, h.store, shard.Sum(data)), data) {
+		t.Error("bytes differ")
+	}
+	checkWhole(t, h.store)
+}

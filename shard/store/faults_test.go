@@ -125,8 +125,14 @@ func TestDiskRefuses(t *testing.T) {
 				}
 				checkWhole(t, h.store)
 				bad.breakAt(nil)
+				bad.log = nil
 				mustReceive(t, h.store, lot, data)
 				checkWhole(t, h.store)
+				lower := filepath.Dir(h.store.path(lot.Offer.Shard))
+				again := map[string]string{"sync top": h.store.dir, "sync upper": filepath.Dir(lower), "sync lower": lower}
+				if folder := again[step]; folder != "" && !slices.Contains(bad.log, "sync "+folder) {
+					t.Error("the folder that would not sync was not synced again")
+				}
 			})
 		}
 	}
@@ -199,5 +205,37 @@ func TestCommitOrder(t *testing.T) {
 	got = slices.DeleteFunc(got, func(line string) bool { return strings.HasPrefix(line, "open") })
 	if !slices.Equal(got, want) {
 		t.Errorf("steps of a commit:\n%s\nwanted:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestFolderSyncedAgain makes a folder whose parent would not sync: the next
+// shard in it must try again, though the folder is there now.
+func TestFolderSyncedAgain(t *testing.T) {
+	bad := &badDisk{}
+	f := &folders{disk: bad, root: t.TempDir()}
+	if _, err := f.ensure([32]byte{1, 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		hash   [32]byte
+		parent string
+	}{
+		{[32]byte{1, 2}, filepath.Join(f.root, "01")},
+		{[32]byte{2, 1}, f.root},
+	} {
+		bad.breakAt(func(op string, _ int) error {
+			if op == "sync" {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if _, err := f.ensure(c.hash); !errors.Is(err, syscall.EIO) {
+			t.Fatal(err)
+		}
+		bad.breakAt(nil)
+		bad.log = nil
+		if _, err := f.ensure(c.hash); err != nil || !slices.Contains(bad.log, "sync "+c.parent) {
+			t.Errorf("folder %x: %v, did %q", c.hash[:2], err, bad.log)
+		}
 	}
 }
