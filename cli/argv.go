@@ -198,7 +198,7 @@ func (p *parser) longFlag(word string) error {
 		return nil
 	}
 	if p.isClassic(name) {
-		return p.classicValue(value, joined)
+		return p.classicValue(name, value, joined)
 	}
 	f := p.find(name)
 	if f == nil || len(name) == 1 {
@@ -218,7 +218,7 @@ func (p *parser) shortFlags(word string) error {
 			p.line.help = true
 		case p.isClassic(name):
 			if joined || tail == "" || !p.allShort(tail) {
-				return p.classicValue(value, tail != "")
+				return p.classicValue(name, value, tail != "")
 			}
 		case f == nil:
 			return p.unknownFlag(word)
@@ -250,7 +250,10 @@ func (p *parser) isClassic(name string) bool {
 }
 
 // classicValue takes --upload=FILE and -uFILE as an argument.
-func (p *parser) classicValue(value string, joined bool) error {
+func (p *parser) classicValue(name, value string, joined bool) error {
+	if p.table.classic[name] != p.line.path[0] {
+		return usage(52, "%s and %s are two commands", p.classic, dashed(name)).Try("give one of them")
+	}
 	if joined {
 		p.line.args = append(p.line.args, value)
 	}
@@ -293,7 +296,7 @@ func (p *parser) add(f urfave.Flag, typed, value string, joined bool) error {
 	}
 	if !joined {
 		if len(p.rest) == 0 || isFlag(p.rest[0]) && p.known(p.rest[0]) {
-			return usage(53, "%s needs a value", typed).Because("it stands for %s", placeholder(f)).Try(p.helpLine())
+			return usage(53, "%s needs a value", typed).Because("it stands for %s", valueName(f)).Try(p.helpLine())
 		}
 		value = p.take()
 	}

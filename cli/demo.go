@@ -15,7 +15,7 @@ import (
 
 func demoCommand() *command {
 	return &command{
-		name: "demo", args: "[NAME|all]", group: groupTry, brief: "list the demos, or play one, telling each step and checking it",
+		name: "demo", args: "[NAME|all]", group: groupTry, brief: "list the demos, or play one and check every step",
 		max: 1, complete: kindDemo,
 		run: runDemo,
 	}
@@ -65,7 +65,7 @@ func demoCandidates() []candidate {
 
 func sampleCommand() *command {
 	return &command{
-		name: "sample", args: "[-n N] | -u FILE…|- | -d REF | -l [REF]", group: groupTry, brief: "a mesh of nodes on this machine alone, until Ctrl-C",
+		name: "sample", args: "[-n N] | -u FILE… | -d REF | -l", group: groupTry, brief: "a mesh of nodes on this machine alone, until Ctrl-C",
 		details: "While it runs, a second terminal uses it with -u, -d and -l; when none runs, they bring it up\n" +
 			"for as long as they take. Its files survive a restart. batchain-sample is the same.",
 		max: -1, complete: kindFile,

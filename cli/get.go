@@ -86,18 +86,20 @@ func destination(output, name string, force bool) (string, error) {
 	if !utf8.ValidString(path) {
 		return "", usage(69, "%q is no UTF-8", path).Try("batchain get REF -o - > FILE")
 	}
+	if parent, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrPermission) {
+		return "", fmt.Errorf("get to %s: %w", path, err)
+	} else if err != nil || !parent.IsDir() {
+		return "", control.NewError(control.ExitNotFound, 50, "there is no folder %s", filepath.Dir(path)).Wrap(err)
+	}
 	info, err := os.Lstat(path)
 	switch {
-	case err == nil && info.IsDir():
-		return "", usage(70, "%s is a folder", path)
-	case err == nil && !force:
-		return "", usage(71, "%s is there already", path).Try("--force replaces it", "-o FILE writes to another place")
-	case err == nil || errors.Is(err, os.ErrNotExist):
-	default:
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
 		return "", fmt.Errorf("get to %s: %w", path, err)
-	}
-	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, os.ErrNotExist) {
-		return "", control.NewError(control.ExitNotFound, 50, "there is no folder %s", filepath.Dir(path))
+	case info.IsDir():
+		return "", usage(70, "%s is a folder", path)
+	case !force:
+		return "", usage(71, "%s is there already", path).Try("--force replaces it", "-o FILE writes to another place")
 	}
 	return path, nil
 }

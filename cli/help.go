@@ -110,14 +110,14 @@ func flagColumns(flags []urfave.Flag) string {
 		for _, name := range f.Names()[1:] {
 			typed = append(typed, dashed(name))
 		}
-		typed = append(typed, strings.TrimSpace(dashed(long(f))+" "+placeholder(f)))
+		typed = append(typed, strings.TrimSpace(dashed(long(f))+" "+valueName(f)))
 		rows = append(rows, [2]string{strings.Join(typed, ", "), usageOf(f)})
 	}
 	return columns(rows)
 }
 
-// placeholder is what a flag's value is called.
-func placeholder(f urfave.Flag) string {
+// valueName is what a flag's value is called.
+func valueName(f urfave.Flag) string {
 	switch f := f.(type) {
 	case *urfave.StringFlag:
 		return f.DefaultText
