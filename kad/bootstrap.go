@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	kbucket "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 )
@@ -73,19 +74,25 @@ func (t *Table) stay(ctx context.Context, fresh bool) bool {
 func (t *Table) revive(ctx context.Context) {
 	var asking errgroup.Group
 	asking.SetLimit(Concurrency)
-	table := t.dht.RoutingTable()
 	for _, p := range t.host.Network().Peers() {
-		if t.host.shut.shut(p) || !table.UsefulNewPeer(p) || !t.serves(p) {
+		if t.host.shut.shut(p) || !t.hasRoom(p) || !t.serves(p) {
 			continue
 		}
 		asking.Go(func() error {
 			if t.dht.Ping(ctx, p) == nil {
-				_, _ = table.TryAddPeer(p, true, false)
+				_, _ = t.dht.RoutingTable().TryAddPeer(p, true, false)
 			}
 			return nil
 		})
 	}
 	_ = asking.Wait()
+}
+
+// hasRoom reports whether p could enter the table without driving a peer out.
+func (t *Table) hasRoom(p peer.ID) bool {
+	table := t.dht.RoutingTable()
+	shared := kbucket.CommonPrefixLen(kbucket.ConvertPeerID(t.host.ID()), kbucket.ConvertPeerID(p))
+	return table.NPeersForCpl(uint(shared)) < BucketSize && table.UsefulNewPeer(p)
 }
 
 // serves reports whether p said that it is a server of our mesh.

@@ -26,6 +26,11 @@
 // the host, verify what it says. Only the peer itself can announce itself: a
 // server takes a record only over that peer's own connection.
 //
+// A server writes records to its datastore 256 at a time and when it closes; if
+// it is killed, the last of them are with the other 19 only. Our own list of
+// locators is on disk before the first record goes out, and after anything but
+// an orderly close all of it is announced again.
+//
 // # Small and empty meshes
 //
 //	alone     Closest: none, no error. Find: what this node was told, at once.
@@ -34,7 +39,9 @@
 //	3..20     everybody holds every record.
 //	more      the 20 closest to the locator hold it.
 //
-// A table that loses its last peer starts to bootstrap again by itself.
+// A table that loses its last peer starts to bootstrap again by itself, with
+// pauses from one second to two minutes; one that has peers visits a bootstrap
+// peer every ten minutes or so, so that two halves of a mesh meet.
 // A client (Config.Server false) asks and announces and is never asked.
 //
 // # Time

@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
-	"github.com/ipfs/go-cid"
-	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/multiformats/go-multihash"
+	"sync"
 
 	"github.com/batchain/batchain/shard"
 )
@@ -36,193 +32,63 @@ func (t *Table) Withdraw(l shard.Locator) {
 	}
 }
 
-// announcer hands locators to the sweep, which it starts with the first one, or
-// with what an earlier Table left in the datastore.
-type announcer struct {
-	*Table
-	sweep *sweep
+// ErrBusy says that too many locators wait to be announced.
+var ErrBusy = errors.New("too many locators wait to be announced")
+
+// pending holds what Provide and Withdraw asked for until the announcer takes
+// it: the last word for each locator, at most maxPending of them.
+type pending struct {
+	wake chan struct{}
+
+	mu    sync.Mutex
+	wants map[shard.Locator]bool
+	lost  bool
 }
 
-// announce serves Provide and Withdraw until ctx ends.
-func (t *Table) announce(ctx context.Context) error {
-	a := &announcer{Table: t}
-	err := a.loop(ctx)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil // a datastore noticed the end first
-	}
-	if a.sweep != nil {
-		err = errors.Join(err, a.sweep.close())
-	}
-	return err
+func newPending() *pending {
+	return &pending{wake: make(chan struct{}, 1), wants: make(map[shard.Locator]bool)}
 }
 
-func (a *announcer) loop(ctx context.Context) error {
-	read := time.NewTimer(0) // the next reading of Locators, or the next try
-	defer read.Stop()
-	if a.locators == nil {
-		read.Stop()
+// put notes that l is to be announced, or no longer. When there is no room it
+// notes only that something was lost, and says so with ErrBusy.
+func (p *pending) put(l shard.Locator, announce bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.wants[l]; !known && len(p.wants) >= maxPending {
+		p.lost = true
+		return ErrBusy
 	}
-	if err := a.resume(ctx); err != nil {
-		return err
-	}
-	for {
-		var due bool
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-read.C:
-			due = true
-		case <-a.pending.wake:
-		}
-		if !a.addressed(ctx) {
-			return nil
-		}
-		if err := a.drain(ctx); err != nil {
-			return err
-		}
-		if due = a.pending.takeLost() || due; !due || a.locators == nil {
-			continue
-		}
-		next := AnnounceInterval
-		if err := a.reconcile(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("locators not read", "err", err)
-			next = retryLocators
-		}
-		read.Reset(next)
-	}
-}
-
-// resume starts the sweep if there is something from before.
-func (a *announcer) resume(ctx context.Context) error {
-	used, err := a.announced().Has(ctx, usedKey)
-	if err != nil {
-		return fmt.Errorf("announce: %w", err)
-	}
-	if !used || !a.addressed(ctx) {
-		return nil
-	}
-	return a.start(ctx)
-}
-
-// addressed waits until this node has an address to write into a record, and
-// reports whether ctx is still alive.
-func (a *announcer) addressed(ctx context.Context) bool {
-	for len(a.host.Addrs()) == 0 {
-		if !sleep(ctx, watchFull) {
-			return false
-		}
-	}
-	return ctx.Err() == nil
-}
-
-// drain hands over what Provide and Withdraw queued.
-func (a *announcer) drain(ctx context.Context) error {
-	for ctx.Err() == nil {
-		announce, withdraw := a.pending.take(announceBatch)
-		if len(announce)+len(withdraw) == 0 {
-			return nil
-		}
-		if err := a.start(ctx); err != nil {
-			return err
-		}
-		if err := a.add(ctx, announce); err != nil {
-			return err
-		}
-		if err := a.sweep.provider.StopProviding(hashes(withdraw)...); err != nil && ctx.Err() == nil {
-			a.log.Warn("withdraw", "err", err)
-		}
+	p.wants[l] = announce
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
 	return nil
 }
 
-// reconcile brings the sweep's list in line with Locators.
-func (a *announcer) reconcile(ctx context.Context) error {
-	var batch []shard.Locator
-	for l, err := range a.locators(ctx) {
-		if err != nil {
-			return err
+// take removes and returns up to limit locators to announce and to withdraw.
+func (p *pending) take(limit int) (announce, withdraw []shard.Locator) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l, want := range p.wants {
+		if len(announce)+len(withdraw) == limit {
+			break
 		}
-		if batch = append(batch, l); len(batch) < announceBatch {
-			continue
+		delete(p.wants, l)
+		if want {
+			announce = append(announce, l)
+		} else {
+			withdraw = append(withdraw, l)
 		}
-		if err := a.start(ctx); err != nil {
-			return err
-		}
-		if err := a.add(ctx, batch); err != nil {
-			return err
-		}
-		batch = batch[:0]
 	}
-	if len(batch) == 0 && a.sweep == nil {
-		return nil
-	}
-	if err := a.start(ctx); err != nil {
-		return err
-	}
-	if err := a.add(ctx, batch); err != nil {
-		return err
-	}
-	return a.dropOthers(ctx)
+	return announce, withdraw
 }
 
-// dropOthers makes the sweep forget every locator that Locators does not list.
-func (a *announcer) dropOthers(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	listed := make(chan cid.Cid)
-	failed := make(chan error, 1)
-	go func() {
-		failed <- a.list(ctx, listed)
-		cancel() // without a closed channel before, this leaves the list as it was
-	}()
-	err := a.sweep.keys.ResetCids(ctx, listed)
-	cancel()
-	return errors.Join(<-failed, err)
-}
-
-// list sends every locator of Locators and closes the channel if all went well.
-func (a *announcer) list(ctx context.Context, to chan<- cid.Cid) error {
-	for l, err := range a.locators(ctx) {
-		if err != nil {
-			return err
-		}
-		select {
-		case to <- recordKey(l):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	close(to)
-	<-ctx.Done()
-	return nil
-}
-
-// add announces locators that are not yet. Whoever asks this node is told at
-// once, also when it has nobody to tell.
-func (a *announcer) add(ctx context.Context, locators []shard.Locator) error {
-	self := peer.AddrInfo{ID: a.host.ID()}
-	for _, l := range locators {
-		if err := a.dht.ProviderStore().AddProvider(ctx, recordHash(l), self); err != nil {
-			return fmt.Errorf("announce %s: %w", l, err)
-		}
-	}
-	if err := a.sweep.provider.StartProviding(false, hashes(locators)...); err != nil {
-		return fmt.Errorf("announce: %w", err)
-	}
-	return nil
-}
-
-func (a *announcer) start(ctx context.Context) (err error) {
-	if a.sweep == nil {
-		a.sweep, err = a.startSweep(ctx)
-	}
-	return err
-}
-
-func hashes(locators []shard.Locator) []multihash.Multihash {
-	list := make([]multihash.Multihash, len(locators))
-	for i, l := range locators {
-		list[i] = recordHash(l)
-	}
-	return list
+// takeLost reports whether something was lost since it was asked last.
+func (p *pending) takeLost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lost := p.lost
+	p.lost = false
+	return lost
 }

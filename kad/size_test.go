@@ -1,0 +1,6 @@
+//go:build !race
+
+package kad_test
+
+// bigMesh is how many nodes the big mesh of the tests has.
+const bigMesh = 50
