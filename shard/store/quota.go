@@ -16,9 +16,13 @@ const HoldTime = 60 * time.Second
 // maxHolds bounds the peers that room is promised to at one time.
 const maxHolds = 4096
 
-// indexRoom is the bytes of the disk left to the index on top of MinFree: it
-// maps its log into memory, and a full disk would end the process.
-const indexRoom = 64 << 20
+// What the index needs of the disk. Badger writes to files with holes that it
+// has mapped into memory: when the disk is full, that does not fail, it ends
+// the process (SIGBUS).
+const (
+	indexRoom  = 64 << 20 // bytes that shards leave to it, on top of MinFree
+	indexFloor = 16 << 20 // bytes below which it is not written any more
+)
 
 // hold is room promised to a peer that has not begun to send.
 type hold struct {

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
 
@@ -144,10 +145,10 @@ func TestPeerQuota(t *testing.T) {
 }
 
 func TestFreeDiskFloor(t *testing.T) {
-	room := &roomyDisk{bytes: 10 << 20}
+	room := &roomyDisk{bytes: indexRoom + 10<<20}
 	h := newHome(t, func(s *Store) {
 		s.disk = room
-		s.minFree = 9<<20 - indexRoom
+		s.minFree = 9 << 20
 	})
 	o := newOwner(t, 1)
 	data := randomBytes(2 << 20)
@@ -158,7 +159,7 @@ func TestFreeDiskFloor(t *testing.T) {
 	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
 		t.Errorf("below the floor: %v", err)
 	}
-	room.bytes = 20 << 20
+	room.bytes = indexRoom + 20<<20
 	mustReceive(t, h.store, lot, data)
 }
 
@@ -184,6 +185,32 @@ func TestBadOffers(t *testing.T) {
 	_, err := h.store.Receive(t.Context(), lot, func(int64) (io.Reader, error) { return bytes.NewReader([]byte("some byte")), nil })
 	if !errors.Is(err, wire.ErrDamaged) {
 		t.Errorf("a length that is not the shard's: %v", err)
+	}
+	checkWhole(t, h.store)
+}
+
+// TestIndexFloor writes nothing to an index whose disk is full, and works on
+// when there is room again.
+func TestIndexFloor(t *testing.T) {
+	room := &roomyDisk{bytes: 1 << 30}
+	h := newHome(t, func(s *Store) { s.disk = room })
+	o := newOwner(t, 1)
+	data := randomBytes(1000)
+	mustReceive(t, h.store, o.lot(t, data, 0, 0), data)
+	room.bytes = indexFloor - 1
+	if _, err := h.store.Receive(t.Context(), o.lot(t, data, 0, 1), sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("lease: %v", err)
+	}
+	if _, err := h.store.Delete(o.grant); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("delete: %v", err)
+	}
+	h.reopen(t, func(s *Store) { s.disk = room })
+	if !bytes.Equal(readShard(t, h.store, shard.Sum(data)), data) {
+		t.Error("bytes differ")
+	}
+	room.bytes = 1 << 30
+	if n, err := h.store.Delete(o.grant); n != 1 || err != nil {
+		t.Errorf("deleted %d: %v", n, err)
 	}
 	checkWhole(t, h.store)
 }

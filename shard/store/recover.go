@@ -89,13 +89,15 @@ func (s *Store) finishDeletes() error {
 			return true, nil
 		})
 	})
-	for _, owner := range owners {
-		if err != nil {
-			return err
-		}
-		_, err = s.deleteAll(owner)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, owner := range owners {
+		if _, err := s.deleteAll(owner); err != nil {
+			s.logger.Warn("deleted files stay on the disk for now", "err", err)
+		}
+	}
+	return nil
 }
 
 // recoverTransfers finds what transfers left that did not commit.

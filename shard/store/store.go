@@ -42,7 +42,9 @@ type Config struct {
 }
 
 // Store is the shards on this machine's disk. Its methods may be used from any
-// goroutine; those that change anything wait until [Store.Run] runs.
+// goroutine; those that change anything wait until [Store.Run] runs. Nothing
+// changes while the disk has less than 16 MiB free: the answer is
+// [wire.ErrFull] then.
 type Store struct {
 	dir      string
 	db       *badger.DB

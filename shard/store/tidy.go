@@ -21,11 +21,14 @@ func (s *Store) tidyLoop(ctx context.Context) {
 }
 
 // tidy removes what has become old: bytes of broken transfers, tombstones. It
-// tries again to remove files that could not be removed before.
+// tries again to delete what could not be deleted before.
 func (s *Store) tidy() error {
 	now := s.now()
 	s.dropKept(func(t *transfer) bool { return now.Sub(t.since) >= KeepTime })
 	if err := s.dropTombs(now); err != nil {
+		return err
+	}
+	if err := s.finishDeletes(); err != nil {
 		return err
 	}
 	return s.finishSweeps()

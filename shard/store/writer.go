@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/batchain/batchain/wire"
 )
 
 // batch is one transaction of the writer. Its counters are the store's, plus
@@ -104,6 +106,11 @@ func finish(err error, ops ...*op) {
 }
 
 func (s *Store) apply(ops ...*op) error {
+	if free, err := s.disk.free(s.db.Opts().Dir); err != nil {
+		return diskRefused(err)
+	} else if free < indexFloor {
+		return wire.ErrFull.With("no space left for the index")
+	}
 	before := s.counted()
 	b := &batch{count: before}
 	err := s.db.Update(func(txn *badger.Txn) error {
