@@ -108,7 +108,8 @@ func TestRunWaitsForTheStore(t *testing.T) {
 	}
 	select {
 	case <-ended:
-		t.Error("Run returned while the store was at work")
+		close(store.leave)
+		t.Fatal("Run returned while the store was at work")
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(store.leave)
