@@ -3,6 +3,7 @@ package kad
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-msgio"
 	"github.com/libp2p/go-msgio/pbio"
 	"google.golang.org/protobuf/proto"
 )
@@ -97,17 +97,27 @@ func (s *sender) exchange(ctx context.Context, p peer.ID, message *pb.Message, t
 }
 
 // readAnswer reads one answer: a varint length, at most 4 MiB as in every
-// kad-dht, then a protobuf message.
+// kad-dht, then a protobuf message. It takes memory as bytes arrive, not for
+// what the length claims.
 func readAnswer(r io.Reader) (*pb.Message, error) {
-	in := msgio.NewVarintReaderSize(r, network.MessageSizeMax)
-	data, err := in.ReadMsg()
+	in := bufio.NewReader(r)
+	length, err := binary.ReadUvarint(in)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	defer in.ReleaseMsg(data)
+	if length > network.MessageSizeMax {
+		return nil, fmt.Errorf("read answer: %d bytes", length)
+	}
+	data, err := io.ReadAll(io.LimitReader(in, int64(length)))
+	if err == nil && len(data) < int(length) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
 	answer := new(pb.Message)
 	if err := proto.Unmarshal(data, answer); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	if len(answer.ProviderPeers) > maxProvidersPerAnswer {
 		answer.ProviderPeers = answer.ProviderPeers[:maxProvidersPerAnswer]
