@@ -76,7 +76,7 @@ func (s *Store) finishSweeps() error {
 		return err
 	}
 	if err := s.sweep(ids); err != nil {
-		s.logger.Warn("deleted shards stay on the disk for now", "err", err)
+		s.logger.Warn("deleted shards stay until the next try", "err", err)
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (s *Store) finishDeletes() error {
 	}
 	for _, owner := range owners {
 		if _, err := s.deleteAll(owner); err != nil {
-			s.logger.Warn("deleted files stay on the disk for now", "err", err)
+			s.logger.Warn("deleted files stay until the next try", "err", err)
 		}
 	}
 	return nil

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// checkWhole fails the test unless files, rows and counters agree.
+func checkWhole(t testing.TB, s *Store) {
+	t.Helper()
+	var files, bytesOnDisk int64
+	onDisk := make(map[string]int64)
+	err := filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path, filepath.Join(s.dir, tempFolder)) {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		onDisk[path] = info.Size()
+		files, bytesOnDisk = files+1, bytesOnDisk+info.Size()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	usage := s.Usage()
+	if usage.Shards != files || usage.Used != bytesOnDisk {
+		t.Errorf("counted %d shards, %d bytes; on disk are %d files, %d bytes", usage.Shards, usage.Used, files, bytesOnDisk)
+	}
+	checkRows(t, s, onDisk)
+	checkTemp(t, s, usage)
+}
+
+// checkRows walks the index: each row must be owed to another one.
+func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
+	t.Helper()
+	var stored counters
+	leases := make(map[shard.ID]uint32)
+	owners := make(map[admin]uint32)
+	peers := make(map[peer.ID]int64)
+	places := 0
+	err := s.view(func(tx tx) error {
+		if _, err := tx.get([]byte(keyCounters), &stored); err != nil {
+			return err
+		}
+		lengths := make(map[shard.ID]fileRow)
+		err := tx.tails([]byte(keyFile), nil, func(tail []byte) (bool, error) {
+			var row fileRow
+			id := shard.ID(tail)
+			_, err := tx.get(fileKey(id), &row)
+			lengths[id] = row
+			if size, ok := onDisk[s.path(id)]; !ok || size != diskSize(row.Length) {
+				t.Errorf("shard %v: %d bytes on disk, %d in the index", id, size, diskSize(row.Length))
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		err = tx.tails([]byte(keyLease), nil, func(tail []byte) (bool, error) {
+			var row leaseRow
+			id, owner := shard.ID(tail), admin(tail[32:])
+			_, err := tx.get(leaseKey(id, owner), &row)
+			leases[id]++
+			owners[owner]++
+			peers[peer.ID(row.Peer)] += diskSize(lengths[id].Length)
+			for _, at := range row.Places {
+				if ok, err := tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
+					t.Errorf("lease without its place %v: %v", at, err)
+				}
+				places++
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		for id, row := range lengths {
+			if row.Leases != leases[id] || row.Leases == 0 {
+				t.Errorf("shard %v counts %d leases and has %d", id, row.Leases, leases[id])
+			}
+		}
+		for who, bytes := range peers {
+			var row peerRow
+			if _, err := tx.get(peerKey(who), &row); err != nil || row.Bytes != bytes {
+				t.Errorf("peer %v is charged %d, has %d: %v", who, row.Bytes, bytes, err)
+			}
+		}
+		for who, n := range owners {
+			var row ownerRow
+			if _, err := tx.get(ownerKey(who), &row); err != nil || row.Leases != n {
+				t.Errorf("file counts %d leases and has %d: %v", row.Leases, n, err)
+			}
+			if ok, _ := tx.get(locatorKey(row.Locator, who), nil); !ok {
+				t.Error("file without a locator")
+			}
+		}
+		expect := map[string]int{keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyDoomed: 0, keyDelete: 0}
+		for kind, want := range expect {
+			got := 0
+			if err := tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {
+				return err
+			}
+			if got != want {
+				t.Errorf("%d rows %q, %d expected", got, kind, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards {
+		t.Errorf("stored counters %+v, counted %+v", stored, usage)
+	}
+}
+
+// checkTemp fails the test unless tmp/, intents and what is counted as in
+// flight agree. No transfer may be under way.
+func checkTemp(t testing.TB, s *Store, usage Usage) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(s.dir, tempFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if size != usage.InFlight {
+		t.Errorf("%d bytes in %d temporary files, %d are counted", size, len(entries), usage.InFlight)
+	}
+	intents := 0
+	err = s.view(func(tx tx) error {
+		return tx.tails([]byte(keyIntent), nil, func([]byte) (bool, error) { intents++; return true, nil })
+	})
+	if err != nil || intents != len(entries) {
+		t.Errorf("%d intents for %d temporary files: %v", intents, len(entries), err)
+	}
+}
