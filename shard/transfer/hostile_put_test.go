@@ -88,7 +88,7 @@ func TestLiarsWithoutSpares(t *testing.T) {
 			}
 			b.get(r.Manifest, content)
 		case !errors.As(err, &short) || short.Have != 3 || short.Need != 4 || short.Segment != 0 || short.Refused["answers nonsense"] != 2:
-			t.Errorf("%#v", err)
+			t.Errorf("%v, %+v", err, short)
 		}
 		for _, k := range b.hosts[5-liars:] {
 			if most := int64(700 << 10); k.liar.Received() > most {

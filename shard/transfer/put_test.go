@@ -12,7 +12,8 @@ import (
 
 func TestPutGetSizes(t *testing.T) {
 	b := newBed(t, 5)
-	full := shard.Scheme{Data: 2, Parity: 3}.SegmentLength(DefaultBudget) - shard.SealOverhead
+	b.cut(shard.Scheme{Data: 2, Parity: 3}, 1<<20)
+	const full = 1<<20 - shard.SealOverhead
 	for _, size := range []int{0, 1, 63, 64<<10 - 1, 64 << 10, 64<<10 + 1, 3 << 20, full - 1, full, full + 1, 2*full + 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			path, content := b.file(fmt.Sprintf("f%d", size), size)

@@ -20,10 +20,10 @@ func reason(err error) string {
 		return "too slow"
 	case errors.Is(err, wire.ErrFull):
 		return "full"
-	case errors.As(err, &e):
-		return e.Message
 	case errors.Is(err, exchange.ErrProtocol):
 		return "answers nonsense"
+	case errors.As(err, &e):
+		return e.Message
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "stalled"
 	default:
