@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
