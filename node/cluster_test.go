@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,15 @@ func TestTwoNodesMeetAndTellOverTheSocket(t *testing.T) {
 		peers[0].RTTms <= 0 || peers[0].Free <= 0 || peers[0].Agent != "batchain/"+node.Version() {
 		t.Errorf("peers %+v", peers)
 	}
+	c.Kill(0)
+	c.Wait("the dead one is no peer any more", func() bool {
+		status, err := client.Status(within(t))
+		return err == nil && status.Peers == 0
+	})
+	peers, err = client.Peers(within(t))
+	if err != nil || len(peers) != 1 || peers[0].PeerID != a.ID().String() || peers[0].State != "unknown" || peers[0].Path != "none" {
+		t.Errorf("after its death: %+v, %v", peers, err)
+	}
 }
 
 func TestPutAndGetThroughOwnNodes(t *testing.T) {
@@ -80,5 +90,55 @@ func TestPutAndGetThroughOwnNodes(t *testing.T) {
 	}
 	if got, err := os.ReadFile(to); err != nil || !bytes.Equal(got, plain) {
 		t.Errorf("what came back differs (%d bytes, %v)", len(got), err)
+	}
+}
+
+// TestPutToNamedHosts: only those, by any of their names, each counted once.
+func TestPutToNamedHosts(t *testing.T) {
+	c := nodetest.New(t, 4, nodetest.Options{QUIC: true})
+	first, second := c.Nodes[1].Node(), c.Nodes[2].Node()
+	req := control.PutRequest{Name: "note", Size: 5, Hosts: append(first.Addrs(), second.ID().String())}
+	put, err := c.Client().Put(within(t), req, strings.NewReader("hello"), quiet)
+	must(t, err)
+	if put.Hosts != 2 || put.Scheme != "1+1" {
+		t.Errorf("put %+v", put)
+	}
+	for i, m := range c.Nodes {
+		status, err := m.Node().Status(within(t))
+		if want := int64(i * (3 - i) / 2); err != nil || status.Shards != want {
+			t.Errorf("node %d keeps %d shards, want %d (%v)", i, status.Shards, want, err)
+		}
+	}
+}
+
+func TestRemoveAtEveryHost(t *testing.T) {
+	c := nodetest.New(t, 3, nodetest.Options{})
+	client := c.Client()
+	put, err := client.Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	must(t, err)
+	gone, err := client.Remove(within(t), control.RemoveRequest{Ref: put.Manifest}, quiet)
+	must(t, err)
+	if gone.Hosts != 3 || gone.Deleted != 3 || len(gone.Unreached) != 0 || gone.ID != put.ID {
+		t.Errorf("removed %+v", gone)
+	}
+	_, err = client.Get(within(t), control.GetRequest{Ref: put.Manifest, Output: filepath.Join(t.TempDir(), "x")}, nil, quiet)
+	if exit(err) != control.ExitNotFound {
+		t.Errorf("get after remove: %v", err)
+	}
+	for i, m := range c.Nodes {
+		if status, err := m.Node().Status(within(t)); err != nil || status.Shards != 0 {
+			t.Errorf("node %d still keeps %d shards (%v)", i, status.Shards, err)
+		}
+	}
+}
+
+// TestPutWithNobody says that there is nobody.
+func TestPutWithNobody(t *testing.T) {
+	n, err := node.New(within(t), node.Config{Home: t.TempDir(), Mesh: "test", Client: true})
+	must(t, err)
+	run(t, n)
+	_, err = n.Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	if exit(err) != control.ExitNetwork {
+		t.Errorf("got %v", err)
 	}
 }

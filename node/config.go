@@ -59,7 +59,7 @@ type Config struct {
 	// it. Default: none; the control socket serves them always.
 	Metrics string
 	// Client is a node for the length of one command: it stores nothing and
-	// listens nowhere.
+	// listens nowhere, whatever Listen and Metrics say.
 	Client bool
 	// Logger gets what happens; nil discards it.
 	Logger *slog.Logger
@@ -79,7 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Relay = RelayAuto
 	}
 	if c.Client {
-		c.Listen, c.NoStorage, c.NoMDNS = nil, true, true
+		c.Listen, c.NoStorage, c.NoMDNS, c.Metrics = nil, true, true, ""
 	} else if len(c.Listen) == 0 {
 		c.Listen = defaultListen()
 	}

@@ -51,12 +51,6 @@ func (h Home) journal() string  { return h.path("journal") }
 func (h Home) peers() string    { return h.path("peers.json") }
 func (h Home) lock() string     { return h.path("lock") }
 
-// migration takes a home from the format of its index to the next.
-type migration func(Home) error
-
-// migrations[i] leads from format i+1 to i+2.
-var migrations = [FormatVersion - 1]migration{}
-
 // open makes the folder when it is not there (0700) and makes sure that it has
 // the format of this program: an older one is brought up step by step, a newer
 // one is refused with [*NewerFormatError]. The caller holds the home's lock.
@@ -68,13 +62,8 @@ func (h Home) open() error {
 	if err != nil {
 		return err
 	}
-	for ; found < FormatVersion; found++ {
-		if err := migrations[found-1](h); err != nil {
-			return fmt.Errorf("home %s: format %d to %d: %w", h, found, found+1, err)
-		}
-		if err := h.writeFormat(found + 1); err != nil {
-			return err
-		}
+	if err := h.upgrade(found, migrations[:]); err != nil {
+		return err
 	}
 	return h.create()
 }

@@ -28,13 +28,13 @@ func (j *joining) Run(ctx context.Context) error {
 	called.Go(func() { j.call(ctx) })
 	defer called.Wait()
 	defer close(j.done)
-	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	patience, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
 	look := time.NewTicker(joinLook)
 	defer look.Stop()
 	for j.hope() && j.size() == 0 {
 		select {
-		case <-ctx.Done():
+		case <-patience.Done():
 			return nil
 		case <-look.C:
 		}

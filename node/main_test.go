@@ -27,7 +27,7 @@ func hold(home string) int {
 	if err == nil {
 		err = n.Run(context.Background(), func() { fmt.Println("ready") })
 	}
-	fmt.Fprintln(os.Stderr, err)
+	fmt.Fprintln(os.Stderr, node.Explain(err))
 	return 1
 }
 
