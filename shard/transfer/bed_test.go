@@ -46,6 +46,7 @@ type keeper struct {
 	host  host.Host
 	key   ed25519.PrivateKey
 	store *exchangetest.Store
+	keeps exchange.Store          // store, or something before it
 	admit func(bytes int64) error // asked before each request, may be nil
 	liar  *exchangetest.Liar      // nil if it is honest
 	stop  func()
@@ -100,6 +101,7 @@ func newHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
 func (b *bed) addHost() *keeper {
 	h, key := newHost(b.t)
 	k := &keeper{host: h, key: key, store: exchangetest.NewStore()}
+	k.keeps = k.store
 	b.hosts = append(b.hosts, k)
 	k.serve(b.t)
 	return k
@@ -118,7 +120,7 @@ func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
 // serve answers for the keeper until stop.
 func (k *keeper) serve(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.store, Admit: k.ask})
+	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.keeps, Admit: k.ask})
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := server.Run(ctx); err != nil && ctx.Err() == nil {

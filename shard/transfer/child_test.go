@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package transfer
 
@@ -12,6 +12,8 @@ func child(part string) int {
 		return childPut()
 	case "get":
 		return childGet()
+	case "memory":
+		return childMemory()
 	}
 	return 2
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package transfer
 
@@ -33,6 +33,7 @@ type order struct {
 	Hosts    []peer.AddrInfo
 	Path     string // file to put, manifest to get
 	Out      string
+	Stream   int64  // bytes to generate and put
 	FileSize uint64 // the largest file it may write; 0 = any
 }
 

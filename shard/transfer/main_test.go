@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package transfer
 
@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	if part := os.Getenv(childPart); part != "" {
 		os.Exit(child(part))
 	}
-	_ = flag.Set("rapid.checks", "20") // each is many real puts
+	_ = flag.Set("rapid.checks", "60") // each is many real puts
 	goleak.VerifyTestMain(m,
 		// libp2p's own, which outlive a closed host for a moment or for good.
 		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),
