@@ -20,8 +20,8 @@ import (
 )
 
 // fakeNode does what the name of a file says: exitN fails with that code, short
-// ends with a shortfall, hang waits to be cancelled. called has one token for
-// each hang under way.
+// ends with a shortfall, hang and stall wait to be cancelled. called has a token
+// for each hang that began.
 type fakeNode struct{ called chan struct{} }
 
 var errHung = errors.New("nobody cancelled it")
@@ -33,10 +33,13 @@ func (f *fakeNode) act(ctx context.Context, name string) error {
 		}
 		return control.NewError(code, 1, "told to end with %d", code).Because("the file is called %s", name).Try("another name").Wrap(errors.New("a chain"))
 	}
-	if name != "hang" {
+	switch name {
+	case "hang":
+		f.called <- struct{}{}
+	case "stall":
+	default:
 		return nil
 	}
-	f.called <- struct{}{}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -46,6 +49,7 @@ func (f *fakeNode) act(ctx context.Context, name string) error {
 }
 
 func (f *fakeNode) Put(ctx context.Context, req control.PutRequest, body io.Reader, emit func(control.Progress)) (control.PutResult, error) {
+	emit(control.Progress{Phase: "place", Done: 50, Total: 100, Note: "a note for people"})
 	if err := f.act(ctx, req.Name); err != nil {
 		return control.PutResult{}, err
 	}
@@ -59,7 +63,6 @@ func (f *fakeNode) Put(ctx context.Context, req control.PutRequest, body io.Read
 	} else if info, err := os.Stat(req.Path); err == nil {
 		res.Size = info.Size()
 	}
-	emit(control.Progress{Phase: "place", Done: 0, Total: res.Size})
 	emit(control.Progress{Phase: "place", Done: res.Size, Total: res.Size, Note: "a note for people"})
 	if req.Name == "short" {
 		res.Shortfall = "7 of 8 shards are placed"

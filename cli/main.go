@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -89,10 +90,14 @@ func wordsOf(args []string) []string {
 		return nil
 	}
 	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
-	if name == "batchain-sample" && (len(args) < 2 || args[1] != completeWord) {
-		return append([]string{"sample"}, args[1:]...)
+	words := args[1:]
+	if name != "batchain-sample" {
+		return words
 	}
-	return args[1:]
+	if len(words) > 0 && words[0] == completeWord {
+		return slices.Insert(slices.Clone(words), 1, "sample")
+	}
+	return append([]string{"sample"}, words...)
 }
 
 // wantsJSON looks for --json before the line is taken apart: a mistake in the

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	fakenode                       serves the usual home; see fakeNode
 //	manifest NAME VAR              makes a file's manifest in the usual home; its id is in $VAR
 //	startnode NAME ARG…            runs a node until it is ready; its address is in $NAME
+//	startjoin NAME ARG…            the same with join
+//	terminal CODE PROGRAM ARG…     exits on a terminal; what it showed is in the file terminal
 //	stopnode NAME                  ends it with SIGTERM; it must end with 0
 //	ndjson                         the last stdout must be NDJSON with types, its stderr empty
 func TestScripts(t *testing.T) {
@@ -57,7 +59,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupts": interrupts, "fakenode": serveFake, "manifest": addManifest,
-			"startnode": startNode, "stopnode": stopNode, "ndjson": ndjson,
+			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal,
 		},
 	})
 }
@@ -113,7 +115,7 @@ func command(ts *testscript.TestScript, name string, args []string) *exec.Cmd {
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, key := range []string{"PATH", "HOME", "TMPDIR"} {
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "NO_COLOR"} {
 		cmd.Env = append(cmd.Env, key+"="+ts.Getenv(key))
 	}
 	return cmd
@@ -139,7 +141,7 @@ func serveFake(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(home, 0o700))
 	ln, err := net.Listen("unix", filepath.Join(home, "control.sock"))
 	ts.Check(err)
-	s.fake = &fakeNode{called: make(chan struct{}, 1)}
+	s.fake = &fakeNode{called: make(chan struct{}, 16)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() { control.NewServer(s.fake, nil).Serve(ctx, ln) })
@@ -159,21 +161,28 @@ type running struct {
 }
 
 func startNode(ts *testscript.TestScript, neg bool, args []string) {
-	cmd := command(ts, "batchain", append([]string{"node", "--listen", "/ip4/127.0.0.1/tcp/0", "--home", ts.MkAbs(args[0])}, args[1:]...))
+	start(ts, args[0], append([]string{"node", "--listen", "/ip4/127.0.0.1/tcp/0"}, args[1:]...))
+}
+
+func startJoin(ts *testscript.TestScript, neg bool, args []string) {
+	start(ts, args[0], append([]string{"join", "--no-mdns"}, args[1:]...))
+}
+
+// start runs a node until it says that it is ready.
+func start(ts *testscript.TestScript, name string, args []string) {
+	cmd := command(ts, "batchain", append(args, "--home", ts.MkAbs(name), "--log-level", "error"))
 	stdout, err := cmd.StdoutPipe()
 	ts.Check(err)
-	cmd.Stderr = os.Stderr
-	cmd.Env = append(cmd.Env, "BATCHAIN_LOG_LEVEL=error")
 	ts.Check(cmd.Start())
 	n := &running{cmd: cmd, out: make(chan string, 1)}
-	sceneOf(ts).nodes[args[0]] = n
+	sceneOf(ts).nodes[name] = n
 	lines, said := bufio.NewScanner(stdout), ""
 	for lines.Scan() {
 		said += lines.Text() + "\n"
-		if addr, ok := strings.CutPrefix(lines.Text(), "address  "); ok && ts.Getenv(args[0]) == "" {
-			ts.Setenv(args[0], addr)
+		if addr, ok := strings.CutPrefix(lines.Text(), "address  "); ok && ts.Getenv(name) == "" {
+			ts.Setenv(name, addr)
 		}
-		if lines.Text() == "ready" {
+		if lines.Text() == "ready" || strings.HasPrefix(lines.Text(), `{"type":"ready"`) {
 			go func() {
 				for lines.Scan() {
 					said += lines.Text() + "\n"
@@ -183,7 +192,7 @@ func startNode(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("node %s is not ready: %s", args[0], said)
+	ts.Fatalf("node %s is not ready: %s", name, said)
 }
 
 func stopNode(ts *testscript.TestScript, neg bool, args []string) {
