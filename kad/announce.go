@@ -144,33 +144,44 @@ func (a *announcer) reconcile(ctx context.Context) error {
 
 // dropOthers makes the sweep forget every locator that Locators does not list.
 func (a *announcer) dropOthers(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	listed := make(chan cid.Cid)
+	reset, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	listed, ended := make(chan cid.Cid), make(chan struct{})
 	failed := make(chan error, 1)
 	go func() {
-		failed <- a.list(ctx, listed)
-		cancel() // without a closed channel before, this leaves the list as it was
+		err := a.list(ctx, listed, ended)
+		if err != nil {
+			// kad-dht's list never answers again when a reset's context ends before
+			// the reset has begun. Taking a key shows that it has; what it took is
+			// dropped with the rest.
+			select {
+			case listed <- recordKey(shard.Locator{}):
+			case <-ended:
+			}
+			giveUp() // with the channel open, this leaves the list as it was
+		}
+		failed <- err
 	}()
-	err := a.sweep.keys.ResetCids(ctx, listed)
-	cancel()
+	err := a.sweep.keys.ResetCids(reset, listed)
+	close(ended)
 	return errors.Join(<-failed, err)
 }
 
 // list sends every locator of Locators and closes the channel if all went well.
-func (a *announcer) list(ctx context.Context, to chan<- cid.Cid) error {
+func (a *announcer) list(ctx context.Context, to chan<- cid.Cid, ended <-chan struct{}) error {
 	for l, err := range a.locators(ctx) {
 		if err != nil {
 			return err
 		}
 		select {
 		case to <- recordKey(l):
+		case <-ended:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	close(to)
-	<-ctx.Done()
 	return nil
 }
 
