@@ -27,7 +27,7 @@ const (
 	maxCachedAddrs = 8                   // addresses of each
 	cacheAge       = 60 * 24 * time.Hour // a peer not seen for longer is forgotten
 	saveSoon       = 2 * time.Second     // from the first peer met to the file
-	saveEvery      = 3 * time.Minute     // at most, after that
+	saveEvery      = 3 * time.Minute     // at most, in the end; each pause until then is twice the last
 	maxCacheFile   = 1 << 20             // bytes read at a start
 )
 
@@ -92,15 +92,15 @@ func (c *peerCache) load() error {
 }
 
 // Run notes every host that is met and writes the file: soon after the first,
-// then at most every few minutes, and once more at the end.
+// then ever more seldom, and once more at the end.
 func (c *peerCache) Run(ctx context.Context) error {
 	sub, err := c.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(256))
 	if err != nil {
 		return fmt.Errorf("peer cache: %w", err)
 	}
 	defer sub.Close()
-	var due <-chan time.Time
 	wait := saveSoon
+	due := time.After(wait) // whoever was met before we listened is connected still
 	for {
 		select {
 		case <-ctx.Done():
@@ -118,7 +118,7 @@ func (c *peerCache) Run(ctx context.Context) error {
 				}
 			}
 		case <-due:
-			due, wait = nil, saveEvery
+			due, wait = nil, min(2*wait, saveEvery)
 			c.refresh()
 			if err := c.save(); err != nil {
 				c.logger.Warn("peer cache is not written", "err", err)
