@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -244,8 +243,16 @@ func (b *bed) open(path string) *shard.Manifest {
 	return m
 }
 
-// keeperOf returns the bed's keeper by peer id.
-func (b *bed) keeperOf(id peer.ID) *keeper {
-	at := slices.IndexFunc(b.hosts, func(k *keeper) bool { return k.host.ID() == id })
-	return b.hosts[at]
+// apart fails the test when two shards of a segment are said to be on one host.
+func (b *bed) apart(manifest string) {
+	b.t.Helper()
+	for s, err := range b.open(manifest).Segments() {
+		seen := map[uint16]bool{}
+		for _, at := range s.Placed {
+			seen[at.Host] = true
+		}
+		if err != nil || len(seen) != len(s.Placed) {
+			b.t.Errorf("segment %d: %d shards on %d hosts, error %v", s.Number, len(s.Placed), len(seen), err)
+		}
+	}
 }

@@ -231,6 +231,11 @@ func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, 
 	if err := d.p.e.connect(ctx, h); err != nil {
 		return shard.Receipt{}, err
 	}
+	leave, err := d.p.enter(ctx)
+	if err != nil {
+		return shard.Receipt{}, err
+	}
+	defer leave()
 	_, receipt, err := d.p.e.cfg.Client.Offer(ctx, h, offer, body, func(n int) { d.p.count(ctx, n) })
 	return receipt, err
 }

@@ -1,10 +1,15 @@
 package transfer
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/shard/exchange/exchangetest"
 )
 
 // Whatever the others do, two good hosts bring back a file of 2+7.
@@ -72,4 +77,23 @@ func TestLostAndUnreachable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A host that stalls is not waited for, however patient the exchange is.
+func TestStalledFetchGetsCompany(t *testing.T) {
+	b := newBed(t, 4)
+	b.addLiar(exchangetest.StallsFetch)
+	b.times = exchange.Timeouts{Idle: 10 * time.Minute, Answer: 10 * time.Minute}
+	b.cut(twoThree, segmentSize)
+	path, content := b.file("f", 8*segmentSize)
+	r := b.put(path, PutOptions{})
+	b.hosts[0].turn(t, exchangetest.NeverAnswers)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	began := time.Now()
+	if _, err := b.engine.Get(ctx, r.Manifest, Destination{Stream: &out}, quiet); err != nil || !bytes.Equal(out.Bytes(), content) {
+		t.Errorf("%d bytes of %d after %v: %v", out.Len(), len(content), time.Since(began), err)
+	}
+	t.Logf("two of five hosts stall: %v", time.Since(began))
 }

@@ -55,6 +55,7 @@ func TestDeadAndStalledAreReplacedBySpares(t *testing.T) {
 		if r.Shortfall != "" {
 			t.Errorf("%s luck: %+v", luck, r)
 		}
+		b.apart(r.Manifest)
 		b.get(r.Manifest, content)
 	}
 	t.Logf("one dead and one stalled of 7 at 2+3: %.2f × the time (%v, %v)", took["bad"].Seconds()/took["good"].Seconds(), took["bad"], took["good"])
@@ -70,6 +71,7 @@ func TestStalledWithoutSpareIsToldOf(t *testing.T) {
 	if r.Shortfall == "" || r.Hosts != 4 {
 		t.Errorf("%+v", r)
 	}
+	b.apart(r.Manifest)
 	b.get(r.Manifest, content)
 }
 
@@ -106,6 +108,7 @@ func TestOneSpareReplacesOneLaggard(t *testing.T) {
 	if r.Shortfall != "" {
 		t.Errorf("%+v", r)
 	}
+	b.apart(r.Manifest)
 	b.get(r.Manifest, content)
 }
 
@@ -134,6 +137,7 @@ func TestHostThatFillsUpIsReplaced(t *testing.T) {
 	if r.Shortfall != "" {
 		t.Errorf("%+v", r)
 	}
+	b.apart(r.Manifest)
 	b.get(r.Manifest, content)
 }
 
@@ -151,6 +155,7 @@ func TestBusyHostIsWaitedFor(t *testing.T) {
 	if r := b.put(path, PutOptions{}); r.Shortfall != "" || r.Hosts != 5 || refused.Load() <= 6 {
 		t.Errorf("%+v, asked %d times", r, refused.Load())
 	} else {
+		b.apart(r.Manifest)
 		b.get(r.Manifest, content)
 	}
 }
@@ -186,9 +191,12 @@ func TestHostThatComesBackIsWaitedFor(t *testing.T) {
 	if r.Shortfall != "" || r.Hosts != 5 {
 		t.Errorf("%+v", r)
 	}
-	if looked < 3 {
-		t.Fatal("the host was not missed")
+	// Once it is back the next try reaches it: libp2p's own pause after a dial
+	// that failed, 5 s, is not waited for.
+	if looked < 3 || looked > 5 {
+		t.Errorf("the host was missed %d times, it was back after 3", looked)
 	}
+	b.apart(r.Manifest)
 	b.get(r.Manifest, content)
 }
 

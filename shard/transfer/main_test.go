@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 		os.Exit(child(part))
 	}
 	_ = flag.Set("rapid.checks", "60") // each is many real puts
+	_ = flag.Set("rapid.nofailfile", "true")
 	goleak.VerifyTestMain(m,
 		// libp2p's own, which outlive a closed host for a moment or for good.
 		goleak.IgnoreTopFunction("github.com/ipfs/go-log/writer.(*MirrorWriter).logRoutine"),

@@ -35,8 +35,10 @@ func TestNoNonceSealsTwoPlaintexts(t *testing.T) {
 		path, _ := b.file("f", 0)
 		seen := map[sealed]bool{}
 		kept := map[shard.ID]bool{}
-		for _, id := range b.hosts[0].store.IDs() {
-			kept[id] = true // of an earlier file
+		for _, k := range b.hosts {
+			for _, id := range k.store.IDs() {
+				kept[id] = true // of an earlier file
+			}
 		}
 		for done := false; !done; {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -47,8 +49,8 @@ func TestNoNonceSealsTwoPlaintexts(t *testing.T) {
 			if last {
 				after = -1
 			}
-			records := b.watch(t, path, scheme, after)
-			done = records == nil
+			var records map[shard.FileID][]sealing
+			records, done = b.watch(t, path, scheme, after)
 			b.match(t, records, kept, seen)
 			edit(t, &content)
 			b.restart()
@@ -67,19 +69,27 @@ func TestNoNonceSealsTwoPlaintexts(t *testing.T) {
 	}
 }
 
-// watch puts, and returns the journal's records of sealing; none when the put
-// came to its end.
-func (b *bed) watch(t *rapid.T, path string, scheme shard.Scheme, after int) map[shard.FileID][]sealing {
-	records := map[shard.FileID][]sealing{}
+// watch puts, and returns the journal's records of sealing, or, when the put
+// came to its end, the manifest's.
+func (b *bed) watch(t *rapid.T, path string, scheme shard.Scheme, after int) (records map[shard.FileID][]sealing, done bool) {
+	records = map[shard.FileID][]sealing{}
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
-	_, err := b.engine.Put(ctx, Source{Path: path}, PutOptions{Scheme: scheme}, func(p Progress) {
+	r, err := b.engine.Put(ctx, Source{Path: path}, PutOptions{Scheme: scheme}, func(p Progress) {
 		if after--; p.Phase == "put" && after == 0 {
 			cancel()
 		}
 	})
 	if err == nil {
-		return nil
+		m := b.open(r.Manifest)
+		for s, err := range m.Segments() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := int(s.Number) == m.Count-1
+			records[r.File] = append(records[r.File], sealing{Number: s.Number, Sealed: s.Sealed, Last: last, Nonce: s.Nonce})
+		}
+		return records, true
 	}
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -92,7 +102,7 @@ func (b *bed) watch(t *rapid.T, path string, scheme shard.Scheme, after int) map
 	for in := bufio.NewReader(bytes.NewReader(data)); ; {
 		kind, body, err := readRecord(in)
 		if errors.Is(err, io.EOF) {
-			return records
+			return records, false
 		}
 		var s sealing
 		switch {
@@ -110,9 +120,6 @@ func (b *bed) watch(t *rapid.T, path string, scheme shard.Scheme, after int) map
 
 // match finds for every new body at a host the one record that opens it.
 func (b *bed) match(t *rapid.T, records map[shard.FileID][]sealing, kept map[shard.ID]bool, seen map[sealed]bool) {
-	if records == nil {
-		return
-	}
 	for _, k := range b.hosts {
 		for _, id := range k.store.IDs() {
 			if kept[id] {

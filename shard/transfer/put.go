@@ -61,8 +61,9 @@ type put struct {
 	repair   ed25519.PrivateKey
 	roster   *roster
 	limit    *rate.Limiter
-	sent     *counter // shard bytes on the wire
-	safe     *safety  // bytes under receipt
+	slots    chan struct{} // transfers that share the limit; nil without one
+	sent     *counter      // shard bytes on the wire
+	safe     *safety       // bytes under receipt
 	report   func(Progress)
 	known    int
 	refused  map[string]int
@@ -264,6 +265,7 @@ func (p *put) keys() (err error) {
 	p.digest = shard.GrantDigest(p.grant)
 	if p.opts.Bandwidth > 0 {
 		p.limit = rate.NewLimiter(rate.Limit(p.opts.Bandwidth), bandwidthBurst)
+		p.slots = make(chan struct{}, slotsFor(p.opts.Bandwidth))
 	}
 	p.safe = newSafety(p.scheme.Shards(), p.in.size, p.report)
 	p.coder, err = shard.NewCoder(p.scheme)
