@@ -142,3 +142,26 @@ func TestPutWithNobody(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNodeWithoutStorageKeepsNothing, and puts and gets as others do.
+func TestNodeWithoutStorageKeepsNothing(t *testing.T) {
+	c := nodetest.New(t, 3, nodetest.Options{Edit: func(i int, c *node.Config) { c.NoStorage = i == 2 }})
+	n := c.Nodes[2].Node()
+	put, err := c.Nodes[0].Node().Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	must(t, err)
+	if put.Hosts != 1 || put.Scheme != "1+0" {
+		t.Errorf("put %+v", put)
+	}
+	put, err = n.Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	must(t, err)
+	if put.Hosts != 2 || put.Scheme != "1+1" {
+		t.Errorf("its own put %+v", put)
+	}
+	status, err := n.Status(within(t))
+	if err != nil || status.Capacity != 0 || status.Shards != 0 {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	if _, err := os.Stat(filepath.Join(c.Nodes[2].Config().Home, "index")); err == nil {
+		t.Error("a node without storage has an index")
+	}
+}

@@ -91,18 +91,27 @@ func (c *Cluster) bootstrap(but *Member) []string {
 // buckets do not hold everybody.
 const enough = 15
 
-// Settle waits until every running node knows the others.
+// Settle waits until every running node knows the others, as far as they are
+// servers.
 func (c *Cluster) Settle() {
 	c.t.Helper()
-	var up []*node.Node
+	servers := map[*node.Node]bool{}
 	for _, m := range c.Nodes {
 		if n := m.running(); n != nil {
-			up = append(up, n)
+			servers[n] = !m.cfg.NoStorage && !m.cfg.Client
 		}
 	}
-	want := min(len(up)-1, enough)
-	for _, n := range up {
-		c.Wait("a node knows the others", func() bool { return n.Known() >= want })
+	for n, server := range servers {
+		want := 0
+		for _, other := range servers {
+			if other {
+				want++
+			}
+		}
+		if server {
+			want--
+		}
+		c.Wait("a node knows the others", func() bool { return n.Known() >= min(want, enough) })
 	}
 }
 
