@@ -139,9 +139,8 @@ func (p *parser) flagCandidates() []candidate {
 		add(c.flags)
 	}
 	if p.line.path == nil {
-		for _, row := range []candidate{{"-u", "put files"}, {"-d", "get a file back"}, {"-l", "list my files"}, {"--upload", "put files"}, {"--download", "get a file back"}, {"--list", "list my files"}} {
-			found = append(found, row)
-		}
+		found = append(found, candidate{"-u", "put files"}, candidate{"-d", "get a file back"}, candidate{"-l", "list my files"},
+			candidate{"--upload", "put files"}, candidate{"--download", "get a file back"}, candidate{"--list", "list my files"})
 	}
 	add(p.table.common)
 	return found

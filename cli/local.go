@@ -24,17 +24,18 @@ const (
 	busyRetry = 50 * time.Millisecond
 )
 
+// maxNodes bounds how many nodes may end under one command.
+const maxNodes = 16
+
 // ask runs use with a client of the home's node: the one that runs, else one
 // in this process for as long as use takes. A node that ends meanwhile, because
-// it was another command's, is replaced once, unless the work cannot be begun
-// again.
+// it was another command's, is replaced, unless the work cannot be begun again.
 func (s *session) ask(ctx context.Context, again bool, use func(context.Context, *control.Client) error) error {
-	for {
+	for tries := 1; ; tries++ {
 		own, err := s.askOnce(ctx, use)
-		if own || !again || !nodeEnded(err) {
+		if own || !again || !nodeEnded(err) || tries == maxNodes {
 			return err
 		}
-		again = false
 	}
 }
 

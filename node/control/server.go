@@ -158,13 +158,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // told returns err as the asker is told of it.
 func (s *Server) told(ctx context.Context, err error) *Error {
 	own := errors.As(err, new(*Error))
+	stopped := errors.Is(err, context.Canceled) || errors.Is(err, errEnding)
 	switch {
-	case own || !errors.Is(err, context.Canceled):
-		return AsError(err).bounded()
-	case errors.Is(context.Cause(ctx), errEnding):
+	case errors.Is(context.Cause(ctx), errEnding) && (stopped || !own):
 		return NewError(ExitNeedsNode, 2, "the node ended before this was done").Wrap(err).
 			Try("start the node again and repeat the command: what is finished is kept").bounded()
-	case ctx.Err() == nil: // nobody interrupted it
+	case stopped && !own && ctx.Err() == nil: // nobody interrupted it
 		return NewError(ExitUnclassified, 0, "this did not work").Because("a part of the node gave up").Wrap(err).bounded()
 	}
 	return AsError(err).bounded()

@@ -164,24 +164,36 @@ func TestBeat(t *testing.T) {
 	}
 }
 
+// Whatever the work makes of its end, the asker is told that the node ended, and
+// may ask the next one.
 func TestEndingTellsTheAsker(t *testing.T) {
-	begun := make(chan struct{})
-	n := serve(t, control.NewServer(&fake{put: func(ctx context.Context, _ control.PutRequest, body io.Reader, _ func(control.Progress)) (control.PutResult, error) {
-		close(begun)
-		_, err := io.Copy(io.Discard, body) // idle: only the end of the server ends it
-		return control.PutResult{}, errors.Join(ctx.Err(), err)
-	}}, nil))
-	in, feed := io.Pipe()
-	defer feed.Close()
-	go func() {
-		<-begun
-		if err := n.stop(); err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	}()
-	_, err := n.Put(t.Context(), control.PutRequest{Size: -1}, in, ignore)
-	if told := control.AsError(err); told == nil || told.Exit != control.ExitNeedsNode {
-		t.Errorf("Put: %v", err)
+	cases := map[string]func(ctx context.Context, read error) error{
+		"the context's error": func(ctx context.Context, _ error) error { return fmt.Errorf("put: %w", ctx.Err()) },
+		"its cause":           func(ctx context.Context, _ error) error { return fmt.Errorf("put: %w", context.Cause(ctx)) },
+		"the read's error":    func(_ context.Context, read error) error { return fmt.Errorf("put: %w", read) },
+		"an error of its own": func(ctx context.Context, _ error) error { return control.NewError(6, 1, "no hosts").Wrap(ctx.Err()) },
+	}
+	for name, end := range cases {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			n := serve(t, control.NewServer(&fake{put: func(ctx context.Context, _ control.PutRequest, body io.Reader, _ func(control.Progress)) (control.PutResult, error) {
+				close(begun)
+				_, err := io.Copy(io.Discard, body) // idle: only the end of the server ends it
+				return control.PutResult{}, end(ctx, err)
+			}}, nil))
+			in, feed := io.Pipe()
+			defer feed.Close()
+			go func() {
+				<-begun
+				if err := n.stop(); err != nil {
+					t.Errorf("Serve: %v", err)
+				}
+			}()
+			_, err := n.Put(t.Context(), control.PutRequest{Size: -1}, in, ignore)
+			if told := control.AsError(err); told == nil || told.Code != "E1002" {
+				t.Errorf("Put: %v", err)
+			}
+		})
 	}
 }
 
