@@ -165,3 +165,23 @@ func TestNodeWithoutStorageKeepsNothing(t *testing.T) {
 		t.Error("a node without storage has an index")
 	}
 }
+
+// TestMeshesStayApart: nodes of two meshes that were told of each other connect
+// and are of no use to each other.
+func TestMeshesStayApart(t *testing.T) {
+	ours := nodetest.New(t, 1, nodetest.Options{Mesh: "ours"})
+	addrs := ours.Nodes[0].Node().Addrs()
+	theirs := nodetest.New(t, 1, nodetest.Options{Mesh: "theirs", Edit: func(_ int, c *node.Config) { c.Bootstrap = addrs }})
+	n := theirs.Nodes[0].Node()
+	theirs.Wait("they are connected", func() bool { return len(n.Host().Network().Peers()) == 1 })
+	_, err := n.Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	if exit(err) != control.ExitNetwork && exit(err) != control.ExitNoRoom {
+		t.Errorf("put in a mesh of one: %v", err)
+	}
+	if n.Known() != 0 || ours.Nodes[0].Node().Known() != 0 {
+		t.Error("a routing table holds a node of the other mesh")
+	}
+	if status, err := ours.Nodes[0].Node().Status(within(t)); err != nil || status.Shards != 0 {
+		t.Errorf("the other mesh keeps %d shards (%v)", status.Shards, err)
+	}
+}

@@ -105,11 +105,9 @@ func (c *peerCache) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			c.refresh()
-			return c.save()
-		case e, ok := <-sub.Out():
-			if !ok {
-				return c.save()
-			}
+			c.keep()
+			return nil
+		case e := <-sub.Out():
 			met := e.(event.EvtPeerIdentificationCompleted)
 			if slices.Contains(met.Protocols, c.speaks) {
 				c.note(met.Peer)
@@ -120,9 +118,7 @@ func (c *peerCache) Run(ctx context.Context) error {
 		case <-due:
 			due, wait = nil, min(2*wait, saveEvery)
 			c.refresh()
-			if err := c.save(); err != nil {
-				c.logger.Warn("peer cache is not written", "err", err)
-			}
+			c.keep()
 		}
 	}
 }
@@ -173,6 +169,13 @@ func (c *peerCache) recent() []cachedPeer {
 		}
 	}
 	return peers[:min(len(peers), maxCached)]
+}
+
+// keep saves. That hints are lost is no reason to end a node.
+func (c *peerCache) keep() {
+	if err := c.save(); err != nil {
+		c.logger.Warn("peer cache is not written", "err", err)
+	}
 }
 
 // save writes the file. An empty cache writes none.
