@@ -129,7 +129,7 @@ func TestShortfallIsNotForgotten(t *testing.T) {
 	b := newBed(t, 4)
 	liar := b.addLiar(exchangetest.ForgesReceipt)
 	b.cut(twoThree, segmentSize)
-	path, content := b.file("f", 8*segmentSize)
+	path, _ := b.file("f", 8*segmentSize)
 	if _, err := b.tryPut(Source{Path: path}, PutOptions{}, 18); err == nil {
 		t.Fatal("the put was not cut short")
 	}
@@ -142,7 +142,7 @@ func TestShortfallIsNotForgotten(t *testing.T) {
 		t.Errorf("the liar is still there: %+v", r)
 	}
 	liar.die()
-	path, content = b.file("g", 8*segmentSize)
+	path, content := b.file("g", 8*segmentSize)
 	b.hosts = b.hosts[:4]
 	b.addLiar(exchangetest.ForgesReceipt)
 	b.restart()

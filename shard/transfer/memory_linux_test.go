@@ -68,6 +68,9 @@ func childMemory() int {
 // TestMemoryDoesNotGrowWithTheFile runs the owner as a process of its own, with
 // 22 hosts, scheme 8+12 and the default budget.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector doubles what a process needs")
+	}
 	const most = 128 << 20
 	measure := func(b *bed, o order) (manifest string, grown int64) {
 		line := b.play("memory", o, 0)

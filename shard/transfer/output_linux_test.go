@@ -42,9 +42,10 @@ func TestPlantedParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, plant := range map[string]func() error{
-		"symlink": func() error { return os.Symlink(victim, out+partSuffix) },
-		"pipe":    func() error { return syscall.Mkfifo(out+partSuffix, 0o666) },
-		"folder":  func() error { return os.Mkdir(out+partSuffix, 0o777) },
+		"symlink":            func() error { return os.Symlink(victim, out+partSuffix) },
+		"symlink to nothing": func() error { return os.Symlink(filepath.Join(dir, "made"), out+partSuffix) },
+		"pipe":               func() error { return syscall.Mkfifo(out+partSuffix, 0o666) },
+		"folder":             func() error { return os.Mkdir(out+partSuffix, 0o777) },
 	} {
 		if err := plant(); err != nil {
 			t.Fatal(err)
@@ -57,6 +58,9 @@ func TestPlantedParts(t *testing.T) {
 		}
 	}
 	same(t, victim, []byte("precious"))
+	if _, err := os.Lstat(filepath.Join(dir, "made")); err == nil {
+		t.Error("a file was made where a symlink points")
+	}
 
 	// One that others may read becomes ours alone.
 	if err := os.WriteFile(out+partSuffix, nil, 0o666); err != nil {
