@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE PROGRAM ARG…        runs a program that must end with the code
 //	interrupts CODE PROGRAM ARG…   the same, with a SIGINT once it hangs in the fake node
+//	stops CODE WORD PROGRAM ARG…   the same, once it has said the word on stdout
 //	fakenode                       serves the usual home; see fakeNode
 //	manifest NAME VAR              makes a file's manifest in the usual home; its id is in $VAR
 //	startnode NAME ARG…            runs a node until it is ready; its address is in $NAME
@@ -58,7 +59,7 @@ func TestScripts(t *testing.T) {
 			return false, errors.New("no such condition")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "interrupts": interrupts, "fakenode": serveFake, "manifest": addManifest,
+			"exits": exits, "interrupts": interrupts, "stops": stops, "fakenode": serveFake, "manifest": addManifest,
 			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal,
 		},
 	})
@@ -133,6 +134,27 @@ func interrupts(ts *testscript.TestScript, neg bool, args []string) {
 	checkCode(ts, cmd.Wait(), want)
 	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(stdout.String()), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(stderr.String()), 0o600))
+}
+
+func stops(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	cmd := command(ts, args[2], args[3:])
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	told := false
+	var said strings.Builder
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if !told && strings.Contains(lines.Text(), args[1]) {
+			told = true
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		}
+	}
+	ts.Logf("[stdout]\n%s", said.String())
+	checkCode(ts, cmd.Wait(), want)
+	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(said.String()), 0o600))
 }
 
 func serveFake(ts *testscript.TestScript, neg bool, args []string) {
