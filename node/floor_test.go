@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/batchain/batchain/shard"
@@ -64,6 +65,7 @@ func newFloor(b *testing.B, client host.Host, hosts []host.Host, scheme shard.Sc
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			b.Fatal(err)
 		}
+		client.Peerstore().AddAddrs(h.ID(), h.Addrs(), peerstore.PermanentAddrTTL)
 		h.SetStreamHandler(floorPut, func(s network.Stream) { floorEnd(s, floorReceive(s, folder)) })
 		h.SetStreamHandler(floorGet, func(s network.Stream) { floorEnd(s, floorServe(s, folder)) })
 	}

@@ -30,6 +30,7 @@ func (timeout) Temporary() bool { return true }
 func (d *drip) SetReadDeadline(t time.Time) error  { d.read, d.sets = t, d.sets+1; return nil }
 func (d *drip) SetWriteDeadline(t time.Time) error { d.write, d.sets = t, d.sets+1; return nil }
 
+// wait runs in a synctest bubble only, where time costs nothing.
 func (d *drip) wait(deadline time.Time) error {
 	if left := time.Until(deadline); left < d.pause {
 		<-time.After(left)

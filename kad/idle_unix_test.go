@@ -15,6 +15,9 @@ import (
 // minutes after their start: in percent of one core, and in heap, per node. It
 // takes three minutes; run it with -benchtime 1x.
 func BenchmarkIdle(b *testing.B) {
+	if testing.Short() {
+		b.Skip("skipped with -short: it takes three minutes")
+	}
 	const size = 20
 	for b.Loop() {
 		nodes := []*node{}
