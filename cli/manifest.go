@@ -12,7 +12,6 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node"
-	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -168,79 +167,4 @@ func createSecret(path string, write func(io.Writer) error) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
-}
-
-func runManifestImport(_ context.Context, s *session, c *urfave.Context) error {
-	in := io.NopCloser(s.In)
-	if arg := c.Args().First(); arg != "-" {
-		if _, err := readable(arg); err != nil {
-			return err
-		}
-		f, err := os.Open(arg)
-		if err != nil {
-			return err
-		}
-		in = f
-	}
-	defer in.Close()
-	folder := node.Home(s.home).Manifests()
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("import: %w", err)
-	}
-	path, fresh, err := importManifest(in, folder)
-	if err != nil {
-		return err
-	}
-	f := node.Describe(path)
-	if f.Err != nil {
-		return f.Err
-	}
-	text := fmt.Sprintf("imported  %s  id %s", printable(f.Name), f.ID)
-	switch {
-	case s.out.quiet:
-		text = f.ID
-	case !fresh:
-		text = fmt.Sprintf("known already  %s  id %s", printable(f.Name), f.ID)
-	}
-	s.out.result(lineOf(f), text)
-	return nil
-}
-
-// importManifest copies a manifest into a folder under its proper name, after
-// every byte of it was checked. One that is there already is left alone.
-func importManifest(in io.Reader, folder string) (path string, fresh bool, err error) {
-	tmp, err := os.CreateTemp(folder, ".import-")
-	if err != nil {
-		return "", false, fmt.Errorf("import: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	size, err := io.Copy(tmp, in)
-	if err != nil {
-		return "", false, errors.Join(fmt.Errorf("import: %w", err), tmp.Close())
-	}
-	m, err := shard.OpenManifest(tmp, size)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return "", false, fmt.Errorf("import: %w", err)
-	}
-	path = filepath.Join(folder, exportedID(m)+".batchain")
-	if known, src, err := openManifest(path); err == nil {
-		defer src.Close()
-		if known.Core != m.Core {
-			return "", false, control.NewError(control.ExitIntegrity, 51, "another manifest of the same file is in the home").
-				Because("one of the two is forged: a file has one core").Try("batchain manifest show " + path)
-		}
-		return path, false, nil
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return "", false, fmt.Errorf("import: %w", err)
-	}
-	return path, true, nil
-}
-
-// exportedID is what a manifest is filed under.
-func exportedID(m *shard.Manifest) string {
-	if m.Private != nil {
-		return m.Private.File.String()
-	}
-	return m.Grant.Locator.String()
 }

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"unicode/utf8"
 
@@ -141,63 +139,6 @@ func (s *session) putOne(ctx context.Context, req control.PutRequest, arg string
 		return 0, err
 	}
 	return s.putDone(res), nil
-}
-
-// source checks a file before any node is asked. It returns the bytes to send,
-// or nil when the node reads them itself.
-func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, error) {
-	if arg == "-" {
-		s.resume = "pipe the same bytes again with the same --name: what is stored is kept"
-		if req.Name == "" {
-			req.Name = "stdin"
-			s.resume = "to be able to resume stdin, give it a --name"
-		}
-		return io.NopCloser(s.In), nil
-	}
-	path, err := filepath.Abs(arg)
-	if err != nil {
-		return nil, fmt.Errorf("put %s: %w", arg, err)
-	}
-	info, err := readable(path)
-	if err != nil {
-		return nil, err
-	}
-	s.resume = "the same command again goes on where this ended"
-	if req.Name == "" {
-		req.Name = shard.SafeName(path)
-	}
-	if utf8.ValidString(path) {
-		req.Path = path
-		return nil, nil
-	}
-	// JSON cannot carry the path, so the bytes go instead.
-	req.Size = info.Size()
-	return os.Open(path)
-}
-
-// readable says why a path is no file that can be read: E0401 or E0802.
-func readable(path string) (os.FileInfo, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, control.NewError(control.ExitNotFound, 1, "there is no file %s", path).Wrap(err)
-	case errors.Is(err, os.ErrPermission):
-		return nil, control.NewError(control.ExitPermission, 2, "%s may not be read", path).Wrap(err)
-	case err != nil:
-		return nil, control.NewError(control.ExitUnclassified, 4, "%s cannot be read", path).Wrap(err)
-	case info.IsDir():
-		return nil, usage(67, "%s is a folder", path).Because("files are stored one by one").
-			Try("tar c " + filepath.Base(path) + " | batchain put --name " + filepath.Base(path) + ".tar -")
-	case !info.Mode().IsRegular():
-		return nil, usage(67, "%s is no plain file", path).Try("batchain put - < " + path)
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrPermission) {
-		return nil, control.NewError(control.ExitPermission, 2, "%s may not be read", path).Wrap(err)
-	} else if err != nil {
-		return nil, control.NewError(control.ExitUnclassified, 4, "%s cannot be read", path).Wrap(err)
-	}
-	return info, f.Close()
 }
 
 // putDone tells what was stored and returns the exit code.
