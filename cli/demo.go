@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
@@ -99,7 +98,7 @@ func runSample(ctx context.Context, s *session, c *urfave.Context) error {
 	s.home = demo.SampleHome(dir)
 	opts := demo.SampleOptions{Nodes: c.Int("nodes"), Dir: dir, Logger: s.logger}
 	if use == nil {
-		opts.Out = s.sampleOut()
+		opts.Out = sampleUp{s}
 		err := demo.Sample(ctx, opts)
 		if stopped := new(interruption); errors.As(context.Cause(ctx), &stopped) && (err == nil || errors.Is(err, context.Canceled)) {
 			return nil
@@ -142,17 +141,12 @@ func sampleUse(c *urfave.Context) (use func(context.Context, *session, *urfave.C
 	return nil, nil
 }
 
-// sampleOut is told when the mesh is up; with --json that is an object.
-func (s *session) sampleOut() io.Writer {
-	if s.out.json {
-		return readyWriter{s}
-	}
-	return s.Out
-}
+// sampleUp is told once, when the mesh is up.
+type sampleUp struct{ s *session }
 
-type readyWriter struct{ s *session }
-
-func (w readyWriter) Write(b []byte) (int, error) {
-	w.s.out.line("ready", map[string]string{"home": w.s.home, "text": strings.TrimSpace(string(b))})
+func (w sampleUp) Write(b []byte) (int, error) {
+	text := strings.TrimSpace(string(b))
+	w.s.out.item("ready", map[string]string{"home": w.s.home, "text": text}, text)
+	w.s.out.note("in a second terminal:  batchain sample -u FILE   batchain sample -l   batchain sample -d REF")
 	return len(b), nil
 }

@@ -153,9 +153,11 @@ func (s *session) putDone(res control.PutResult) int {
 		s.out.warn("%s", printable(res.Shortfall))
 		return control.ExitShortfall
 	}
-	if s.line.command().name == "put" {
-		s.out.note("next    batchain -d %s", short(res.ID))
+	how := "batchain -d"
+	if s.line.command().name == "sample" {
+		how = "batchain sample -d"
 	}
+	s.out.note("next    %s %s", how, short(res.ID))
 	return control.ExitDone
 }
 
