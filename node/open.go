@@ -126,7 +126,7 @@ func (n *Node) openControl(context.Context) (err error) {
 	if n.socket, err = n.home.listenControl(); err != nil {
 		return err
 	}
-	n.onClose(func() error { n.socket.Close(); return nil })
+	n.onClose(func() error { n.home.closeControl(n.socket); return nil })
 	server := control.NewServer(n, n.extras())
 	server.Logger = n.log.With("part", "control")
 	n.addPart("control", func(ctx context.Context) error { return server.Serve(ctx, n.socket) })

@@ -48,6 +48,15 @@ func (h Home) listenControl() (net.Listener, error) {
 	return l, nil
 }
 
+// closeControl closes the socket, which the control server may have done, and
+// removes its folder if that is not the home.
+func (h Home) closeControl(l net.Listener) {
+	l.Close()
+	if dir := filepath.Dir(l.Addr().String()); dir != string(h) {
+		os.Remove(dir)
+	}
+}
+
 // placeSocket chooses the socket's path. For a long home it makes a folder of
 // this user's own (0700) and writes the path into the home.
 func (h Home) placeSocket() (string, error) {
