@@ -25,7 +25,7 @@ func putCommand() *command {
 			text("name", "NAME", "what the file is known by (default its own name)"),
 			text("scheme", "D+P", "shards per segment: any D of the D+P bring it back"),
 			text("durability", "HOW", "low, normal or archive"),
-			list("host", "PEER…", "ask these peers first; may be repeated"),
+			list("host", "PEER…", "place it on these peers only; may be repeated"),
 			yes("allow-colocate", "several shards of a segment on one host"),
 			text("expires", "DUR", "let the hosts forget it after so long: 30d, 1y"),
 			text("manifest", "OUT", "write the manifest here too"),

@@ -48,6 +48,8 @@ type Config struct {
 	// Capacity is how many bytes of shards this node keeps for others.
 	// Default: a tenth of the file system that holds the home.
 	Capacity int64
+	// PerPeer is how many of those bytes one peer may fill. Default: all.
+	PerPeer int64
 	// NoStorage makes a node that keeps nothing for others and is no server
 	// of the routing table. It listens, puts and gets.
 	NoStorage bool
@@ -118,8 +120,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%w: bootstrap %q: %w", ErrConfig, text, err)
 		}
 	}
-	if c.Capacity < 0 {
-		return fmt.Errorf("%w: capacity %d is below zero", ErrConfig, c.Capacity)
+	if c.Capacity < 0 || c.PerPeer < 0 {
+		return fmt.Errorf("%w: capacity %d or per-peer %d is below zero", ErrConfig, c.Capacity, c.PerPeer)
 	}
 	switch c.Relay {
 	case "", RelayAuto, RelayOn, RelayOff:

@@ -24,6 +24,7 @@ mesh = "home"
 listen = ["/ip4/127.0.0.1/tcp/0"]
 bootstrap = ["/ip4/10.0.0.1/tcp/4170/p2p/12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"]
 capacity = "50GB"
+per-peer = "2GiB"
 no-storage = true
 no-mdns = true
 relay = "off"
@@ -35,7 +36,7 @@ metrics = "127.0.0.1:9170"
 	want := Config{
 		Mesh: "home", Listen: []string{"/ip4/127.0.0.1/tcp/0"},
 		Bootstrap: []string{"/ip4/10.0.0.1/tcp/4170/p2p/12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"},
-		Capacity:  50_000_000_000, NoStorage: true, NoMDNS: true, Relay: "off", Metrics: "127.0.0.1:9170",
+		Capacity:  50_000_000_000, PerPeer: 2 << 30, NoStorage: true, NoMDNS: true, Relay: "off", Metrics: "127.0.0.1:9170",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -44,7 +45,7 @@ metrics = "127.0.0.1:9170"
 
 func TestSaveConfigIsReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	want := Config{Mesh: "lan", Capacity: 1_234_567_891, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true}
+	want := Config{Mesh: "lan", Capacity: 1_234_567_891, PerPeer: 7, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true}
 	if err := SaveConfig(path, want); err != nil {
 		t.Fatal(err)
 	}

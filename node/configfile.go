@@ -14,13 +14,15 @@ import (
 // configVersion is the version of the configuration file.
 const configVersion = 1
 
-// fileConfig is config.toml. Its keys are the flags of `batchain node`.
+// fileConfig is config.toml. Its keys are the flags of `batchain node`, and
+// per-peer, which few need.
 type fileConfig struct {
 	Version   int      `toml:"version,omitempty"`
 	Mesh      string   `toml:"mesh,omitempty"`
 	Listen    []string `toml:"listen,omitempty"`
 	Bootstrap []string `toml:"bootstrap,omitempty"`
 	Capacity  byteSize `toml:"capacity,omitempty"`
+	PerPeer   byteSize `toml:"per-peer,omitempty"`
 	NoStorage bool     `toml:"no-storage,omitempty"`
 	NoMDNS    bool     `toml:"no-mdns,omitempty"`
 	Relay     string   `toml:"relay,omitempty"`
@@ -96,7 +98,7 @@ func LoadConfig(path string) (Config, error) {
 		return Config{}, &FileError{Path: path, Err: fmt.Errorf("version %d is newer than %d", f.Version, configVersion)}
 	}
 	return Config{
-		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, Capacity: int64(f.Capacity),
+		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, Capacity: int64(f.Capacity), PerPeer: int64(f.PerPeer),
 		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, Metrics: f.Metrics,
 	}, nil
 }
@@ -106,7 +108,7 @@ func LoadConfig(path string) (Config, error) {
 func SaveConfig(path string, c Config) error {
 	data, err := toml.Marshal(fileConfig{
 		Version: configVersion, Mesh: c.Mesh, Listen: c.Listen, Bootstrap: c.Bootstrap,
-		Capacity: byteSize(c.Capacity), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
+		Capacity: byteSize(c.Capacity), PerPeer: byteSize(c.PerPeer), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("save configuration: %w", err)

@@ -30,7 +30,7 @@ type PutRequest struct {
 	Name           string        `json:"name,omitempty"`       // that the file is known by; empty: the last part of Path
 	Scheme         string        `json:"scheme,omitempty"`     // "8+12"
 	Durability     string        `json:"durability,omitempty"` // low, normal or archive
-	Hosts          []string      `json:"hosts,omitempty"`      // peer ids or full addresses that must be asked first
+	Hosts          []string      `json:"hosts,omitempty"`      // peer ids or full addresses: only these; empty: any
 	AllowColocate  bool          `json:"allow_colocate,omitempty"`
 	Expires        time.Duration `json:"expires,omitempty"`  // ns from now
 	Manifest       string        `json:"manifest,omitempty"` // absolute path of another copy of the manifest

@@ -19,6 +19,7 @@ func OpenIndex(dir string) (*badger.DB, error) {
 		WithSyncWrites(true).
 		WithMemTableSize(8 << 20).
 		WithNumMemtables(2).
+		WithNumCompactors(2). // each wakes twenty times a second; two is the fewest
 		WithValueLogFileSize(64 << 20).
 		WithBlockCacheSize(0).
 		WithCompression(options.None).
