@@ -78,7 +78,7 @@ func (r *roster) replace(from peer.ID, l load) (peer.ID, bool) {
 func (r *roster) supplant(from peer.ID, why string, l load) (peer.ID, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h, ok := r.ready(l)
+	h, ok := r.ready(l, from)
 	if ok {
 		l[h]++
 		r.drop(from, why)
@@ -98,14 +98,15 @@ func (r *roster) release(h peer.ID, l load) {
 func (r *roster) hasOther(l load) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, ok := r.ready(l)
+	_, ok := r.ready(l, "")
 	return ok
 }
 
-// ready returns a host that does not fail and may take one more: a spare first.
-func (r *roster) ready(l load) (peer.ID, bool) {
+// ready returns a host but one that does not fail and may take one more: a
+// spare first.
+func (r *roster) ready(l load, but peer.ID) (peer.ID, bool) {
 	for _, h := range slices.Concat(r.spares, r.places) {
-		if r.mayTake(h, l) {
+		if h != but && r.mayTake(h, l) {
 			return h, true
 		}
 	}
@@ -115,7 +116,7 @@ func (r *roster) ready(l load) (peer.ID, bool) {
 // other returns the best host with room in l: one that is ready, or else one
 // that fails and is not given up yet.
 func (r *roster) other(l load) (peer.ID, bool) {
-	if h, ok := r.ready(l); ok {
+	if h, ok := r.ready(l, ""); ok {
 		return h, true
 	}
 	for _, h := range slices.Concat(r.spares, r.places) {
