@@ -17,20 +17,18 @@ const maxPlaces = shard.MaxShards
 // bid asks the index for a lease.
 type bid struct {
 	shard.Lot
-	placed bool  // the shard's file lies in its place; else it must be stored already
-	quota  int64 // what the peer may have leased in all, unless placed: room was reserved then
+	placed bool // this transfer brought the bytes; else the owner must have a lease already
 	now    time.Time
 }
 
-// leased is what came of a bid: the lease's end, and whether there is a shard
-// to have a lease on.
+// leased is what came of a bid: the lease's end, and whether there is one.
 type leased struct {
-	end    time.Time
-	stored bool
+	end     time.Time
+	granted bool
 }
 
 // lease grants a lease, with every row that it needs. It gives
-// [wire.ErrDeleted], [wire.ErrQuota], [wire.ErrDamaged] (another length) or
+// [wire.ErrDeleted], [wire.ErrDamaged] (another length) or
 // [wire.ErrBadRequest].
 func (b *batch) lease(lot bid) (leased, error) {
 	owner, id, now := admin(lot.Grant.Admin), lot.Offer.Shard, lot.now
@@ -39,8 +37,13 @@ func (b *batch) lease(lot bid) (leased, error) {
 	}
 	var file fileRow
 	stored, err := b.get(fileKey(id), &file)
-	if err != nil || (!stored && !lot.placed) {
+	if err != nil {
 		return leased{}, err
+	}
+	if !lot.placed {
+		if mine, err := b.get(leaseKey(id, owner), nil); err != nil || !mine || !stored {
+			return leased{}, err
+		}
 	}
 	if !stored {
 		if file, err = b.addFile(lot.Offer, now); err != nil {
@@ -63,7 +66,7 @@ func (b *batch) lease(lot bid) (leased, error) {
 	if err := b.put(fileKey(id), file); err != nil {
 		return leased{}, err
 	}
-	return leased{end: end, stored: true}, b.del(intentKey(nameTransfer(lot.Offer)))
+	return leased{end: end, granted: true}, b.del(intentKey(nameTransfer(lot.Offer)))
 }
 
 // refuseDeleted gives [wire.ErrDeleted] while a file's tombstone stands, or its
@@ -108,12 +111,8 @@ func (b *batch) addLease(lot bid) (end time.Time, fresh bool, err error) {
 	}
 	if !known {
 		row.Peer = []byte(lot.Peer)
-		total, err := b.chargePeer(lot.Peer, diskSize(o.Length))
-		if err != nil {
+		if err := b.chargePeer(lot.Peer, diskSize(o.Length)); err != nil {
 			return end, false, err
-		}
-		if !lot.placed && total > lot.quota {
-			return end, false, wire.ErrQuota
 		}
 	}
 	if !slices.Contains(row.Places, at) {
@@ -171,7 +170,7 @@ func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, 
 	if err != nil || !known {
 		return row, false, err
 	}
-	if _, err := b.chargePeer(peer.ID(row.Peer), -diskSize(file.Length)); err != nil {
+	if err := b.chargePeer(peer.ID(row.Peer), -diskSize(file.Length)); err != nil {
 		return row, false, err
 	}
 	if file.Leases--; file.Leases > 0 {

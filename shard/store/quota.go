@@ -163,21 +163,14 @@ func (s *Store) diskFree() int64 {
 	return free
 }
 
-// chargePeer changes what a peer's leases come to, and returns it.
-func (b *batch) chargePeer(p peer.ID, bytes int64) (total int64, err error) {
+// chargePeer changes what a peer's leases come to.
+func (b *batch) chargePeer(p peer.ID, bytes int64) error {
 	var row peerRow
 	if _, err := b.get(peerKey(p), &row); err != nil {
-		return 0, err
+		return err
 	}
 	if row.Bytes += bytes; row.Bytes <= 0 {
-		return 0, b.del(peerKey(p))
+		return b.del(peerKey(p))
 	}
-	return row.Bytes, b.put(peerKey(p), row)
-}
-
-// quotaNow is what the leases of a peer may come to, its transfers aside.
-func (s *Store) quotaNow(p peer.ID) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.peerLeft(p, 0)
+	return b.put(peerKey(p), row)
 }

@@ -17,8 +17,9 @@ import (
 //
 // It calls ready at most once, with the bytes kept of an earlier try, and
 // reads the rest of the shard, length − offset bytes, from the reader. A shard
-// that is stored already is leased without a call of ready. ctx is looked at
-// between reads; whoever gave the reader must end a read that hangs.
+// that this owner has here already is leased without a call of ready; another
+// owner has to bring its bytes. ctx is looked at between reads; whoever gave the
+// reader must end a read that hangs.
 //
 // Errors: [wire.ErrInProgress] (the same transfer is under way),
 // [wire.ErrDeleted], [wire.ErrFull] (also when the disk refuses to write),
@@ -49,7 +50,7 @@ func (s *Store) receive(ctx context.Context, lot shard.Lot, ready func(int64) (i
 	}
 	defer s.end(t)
 	got, err := s.leaseStored(lot)
-	if got.stored || errors.Is(err, wire.ErrDeleted) {
+	if got.granted || errors.Is(err, wire.ErrDeleted) {
 		return got.end, s.abandon(t, err)
 	}
 	if err != nil {
@@ -79,7 +80,8 @@ func checkLot(lot shard.Lot) error {
 	return nil
 }
 
-// leaseStored leases the shard if it is stored, and makes sure that it is.
+// leaseStored prolongs the owner's lease if it has one, and makes sure that the
+// shard is there.
 func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 	var file fileRow
 	var known bool
@@ -87,7 +89,10 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 		if err := t.refuseDeleted(admin(lot.Grant.Admin), s.now()); err != nil {
 			return err
 		}
-		known, err = t.get(fileKey(lot.Offer.Shard), &file)
+		known, err = t.get(leaseKey(lot.Offer.Shard, admin(lot.Grant.Admin)), nil)
+		if err == nil && known {
+			known, err = t.get(fileKey(lot.Offer.Shard), &file)
+		}
 		return err
 	})
 	if err != nil || !known {
@@ -101,11 +106,8 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 		return leased{}, err
 	}
 	defer f.Close()
-	return s.lease(lot, false)
-}
-
-func (s *Store) lease(lot shard.Lot, placed bool) (got leased, err error) {
-	request := bid{Lot: lot, placed: placed, quota: s.quotaNow(lot.Peer), now: s.now()}
+	request := bid{Lot: lot, now: s.now()}
+	var got leased
 	err = s.update(func(b *batch) (err error) {
 		got, err = b.lease(request)
 		return err
