@@ -46,11 +46,19 @@ func TestReceiveStored(t *testing.T) {
 	data := randomBytes(100_000)
 	a, b := newOwner(t, 1), newOwner(t, 2)
 	mustReceive(t, h.store, a.lot(t, data, 0, 0), data)
-	for _, lot := range []shard.Lot{a.lot(t, data, 0, 0), a.lot(t, data, 0, 1), b.lot(t, data, 7, 7)} {
+	for _, lot := range []shard.Lot{a.lot(t, data, 0, 0), a.lot(t, data, 0, 1)} {
 		if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	again := b.lot(t, data, 7, 7) // who knows the hash only gets no lease
+	if _, err := h.store.Receive(t.Context(), again, sends(make([]byte, len(data)))); !errors.Is(err, wire.ErrDamaged) {
+		t.Errorf("another owner without the bytes: %v", err)
+	}
+	if rows, _, err := h.store.Held(b.grant.Admin, nil, 1); len(rows) != 0 || err != nil {
+		t.Errorf("held %v: %v", rows, err)
+	}
+	mustReceive(t, h.store, again, data)
 	if u := h.store.Usage(); u.Shards != 1 || u.Used != diskSize(100_000) {
 		t.Errorf("usage %+v", u)
 	}
@@ -88,6 +96,31 @@ func TestReceiveWrongBytes(t *testing.T) {
 	}
 	if _, err := os.Stat(h.store.path(lot.Offer.Shard)); !os.IsNotExist(err) {
 		t.Errorf("a file lies in place: %v", err)
+	}
+	checkWhole(t, h.store)
+	mustReceive(t, h.store, lot, data)
+	checkWhole(t, h.store)
+}
+
+// TestReceiveWrongStart brings a broken transfer to its end whose kept bytes are
+// not the shard's. They must not spoil every further try.
+func TestReceiveWrongStart(t *testing.T) {
+	h := newHome(t)
+	o := newOwner(t, 1)
+	data := randomBytes(300_000)
+	lot := o.lot(t, data, 0, 0)
+	broken := errors.New("connection lost")
+	_, err := h.store.Receive(t.Context(), lot, func(int64) (io.Reader, error) {
+		return io.MultiReader(bytes.NewReader(make([]byte, 100_000)), iotest.ErrReader(broken)), nil
+	})
+	if !errors.Is(err, broken) || h.store.Usage().InFlight == 0 {
+		t.Fatalf("the first try: %v, %+v", err, h.store.Usage())
+	}
+	if _, err := h.store.Receive(t.Context(), lot, sends(data)); !errors.Is(err, wire.ErrDamaged) {
+		t.Fatalf("the second try: %v", err)
+	}
+	if u := h.store.Usage(); u.InFlight != 0 {
+		t.Errorf("usage %+v", u)
 	}
 	checkWhole(t, h.store)
 	mustReceive(t, h.store, lot, data)

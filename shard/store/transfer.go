@@ -110,6 +110,7 @@ func (s *Store) fill(ctx context.Context, t *transfer, intent *op, ready func(in
 	}
 	s.at("temp made")
 	in := &intake{store: s, file: f, hash: newTreeHash(int64(t.length)), length: int64(t.length), kept: t.kept}
+	t.kept = 0 // what an earlier try left may be what is wrong
 	err = in.run(ctx, ready)
 	if err == nil {
 		err = in.seal(t.shard)
