@@ -46,7 +46,7 @@ func (s *Store) Hold(asker peer.ID, bytes int64) (free int64, err error) {
 	defer s.mu.Unlock()
 	s.expireHolds()
 	own := s.holds[asker].bytes
-	room := s.room(diskFree) + own
+	room := s.room(diskFree, own)
 	left := s.peerLeft(asker, used)
 	free = withoutTrees(min(room, left))
 	switch {
@@ -90,7 +90,7 @@ func (s *Store) reserve(t *transfer, size int64) error {
 	if more > s.peerLeft(t.peer, used) {
 		return wire.ErrQuota
 	}
-	if more > s.room(diskFree)+own.bytes {
+	if more > s.room(diskFree, own.bytes) {
 		return wire.ErrFull
 	}
 	s.charge(t, size)
@@ -115,10 +115,10 @@ func (s *Store) charge(t *transfer, bytes int64) {
 	t.charge = bytes
 }
 
-// room is the bytes that nobody has and nobody is promised. The caller holds
-// mu.
-func (s *Store) room(diskFree int64) int64 {
-	promised := s.inFlight + s.held
+// room is the bytes that nobody has, and that nobody is promised but the one
+// whose hold of own bytes asks. The caller holds mu.
+func (s *Store) room(diskFree, own int64) int64 {
+	promised := s.inFlight + s.held - own
 	return max(0, min(s.capacity-s.count.Used, diskFree-s.minFree-indexRoom)-promised)
 }
 

@@ -71,6 +71,25 @@ func TestHoldIsDrawnOn(t *testing.T) {
 	checkWhole(t, h.store)
 }
 
+// TestHoldIsNoRoom fills the disk by another program's hand after room was
+// promised: the promise is broken, not the floor.
+func TestHoldIsNoRoom(t *testing.T) {
+	room := &roomyDisk{bytes: indexRoom + 2<<20}
+	h := newHome(t, func(s *Store) { s.disk = room })
+	o := newOwner(t, 1)
+	if _, err := h.store.Hold(o.peer, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	room.bytes = indexRoom + 100_000
+	lot := o.lot(t, randomBytes(500_000), 0, 0)
+	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("more than the disk has: %v", err)
+	}
+	if free, err := h.store.Hold(o.peer, 1<<20); !errors.Is(err, wire.ErrFull) || free > 100_000 || free < 99_000 {
+		t.Errorf("held again: %d free, %v", free, err)
+	}
+}
+
 func TestWithTrees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Int64Range(0, 1<<50).Draw(t, "bytes")

@@ -177,7 +177,7 @@ func (s *Store) Usage() Usage {
 		Used:     s.count.Used,
 		InFlight: s.inFlight,
 		Held:     s.held,
-		Free:     s.room(free),
+		Free:     s.room(free, 0),
 		Shards:   s.count.Shards,
 	}
 }
