@@ -29,6 +29,9 @@ func putFault(err error, name string) error {
 	case errors.Is(err, transfer.ErrPutBusy):
 		return control.NewError(control.ExitUnclassified, 2, "%s is being put already", name).Wrap(err).
 			Because("two puts of one file would write the same journal").Try("wait for the other put to end")
+	case errors.Is(err, transfer.ErrNewerJournal):
+		return control.NewError(control.ExitConfig, 5, "a newer version began to put %s", name).Wrap(err).
+			Because("%v", err).Try("finish it with the batchain that began it, or a newer one")
 	}
 	return fileFault(err, name)
 }
@@ -63,6 +66,9 @@ func getFault(err error, req control.GetRequest) error {
 	case errors.Is(err, transfer.ErrExists):
 		return control.NewError(control.ExitUsage, 14, "%s exists", existing(err, req.Output)).Wrap(err).
 			Because("a file is replaced only when asked for").Try("batchain get " + req.Ref + " --force")
+	case errors.Is(err, transfer.ErrGetBusy):
+		return control.NewError(control.ExitUnclassified, 3, "%s is being written already", existing(err, req.Output)).Wrap(err).
+			Because("%v", err).Try("wait for the other get to end")
 	}
 	return manifestFault(err, req.Ref, req.Output)
 }

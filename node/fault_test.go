@@ -27,6 +27,8 @@ func TestFaults(t *testing.T) {
 		{"stopped midway", putFault(&transfer.ShortError{Segment: 3, Known: 9, Have: 5, Need: 16}, "x"), "E0601", []string{"segment 3"}},
 		{"changed", putFault(fmt.Errorf("x: %w", transfer.ErrChanged), "x"), "E0101", []string{"changed while"}},
 		{"twice at once", putFault(transfer.ErrPutBusy, "x"), "E0102", nil},
+		{"newer journal", putFault(transfer.ErrNewerJournal, "x"), "E1305", nil},
+		{"two gets at once", getFault(transfer.ErrGetBusy, get), "E0103", nil},
 		{"not there", putFault(&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, "x"), "E0401", []string{"/x"}},
 		{"unreadable", putFault(&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "x"), "E0801", []string{"/x"}},
 		{"disk full", getFault(&fs.PathError{Op: "write", Path: "/out/x.part", Err: syscall.ENOSPC}, get), "E1201", []string{"/out/x.part"}},

@@ -9,7 +9,7 @@
 //
 // A put is done when every shard has a receipt that verifies. A host that
 // refuses, lies or stalls is given up and a spare takes its place; one that
-// cannot be reached is tried again for 10 s unless a spare is ready. Lag is
+// cannot be reached is tried again for 15 s unless a spare is ready. Lag is
 // judged against the median of the same segment, and a laggard is replaced only
 // when a spare is ready. When hosts run short, a segment with Data + ⌈⅔ Parity⌉
 // receipts is good enough, and the result says so; with fewer the put ends with

@@ -11,8 +11,9 @@ import (
 )
 
 // patience is how long a put goes on trying a host that fails when nobody else
-// could take its shards: long enough for a restart.
-const patience = 10 * time.Second
+// could take its shards: long enough for a restart, and for a host to notice that
+// an earlier try of the same transfer is dead (10 s).
+const patience = 15 * time.Second
 
 // roster is who takes the shards of one put: for each place a host, and spares
 // that step in. It is safe for concurrent use.

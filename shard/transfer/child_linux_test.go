@@ -1,5 +1,3 @@
-//go:build linux
-
 package transfer
 
 // childPart names, in the environment, the part that a process started by a
