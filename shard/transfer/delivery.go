@@ -60,9 +60,11 @@ func (p *put) newDelivery(s *segment) *delivery {
 		p: p, s: s, ids: make([]shard.ID, n), hash: make([]sync.Once, n),
 		load: load{}, running: map[int]*sending{}, results: make(chan outcome, n),
 	}
-	for index, r := range s.known {
-		d.placed = append(d.placed, placedShard{Index: index, Host: r.Host})
-		d.load[r.Host]++
+	for index, host := range s.known {
+		d.load[host]++
+		if !p.stale {
+			d.placed = append(d.placed, placedShard{Index: index, Host: host})
+		}
 	}
 	return d
 }
@@ -78,7 +80,10 @@ func (d *delivery) run(ctx context.Context) error {
 		d.p.safe.one(d.s.plain)
 	}
 	for index := range d.s.shards {
-		if _, known := d.s.known[uint8(index)]; known {
+		if host, known := d.s.known[uint8(index)]; known {
+			if d.p.stale {
+				d.send(ctx, index, host) // it answers DONE, unless it lost the shard
+			}
 			continue
 		}
 		if host, ok := d.p.roster.assign(d.s.sealing.Number, index, d.load); ok {
@@ -218,13 +223,15 @@ func (d *delivery) transfer(ctx context.Context, s *sending) (shard.Receipt, err
 // at once; one that cannot be reached only when its patience is used up.
 func (d *delivery) worthRetry(h peer.ID, err error) bool {
 	switch {
-	case errors.Is(err, wire.ErrBusy), errors.Is(err, wire.ErrInProgress):
-		return d.p.roster.failed(h, reason(err), time.Now())
+	case errors.Is(err, wire.ErrBusy):
+		return d.p.roster.failed(h, reason(err), time.Now(), busyPatience)
+	case errors.Is(err, wire.ErrInProgress):
+		return d.p.roster.failed(h, reason(err), time.Now(), patience)
 	case refused(err):
 		d.p.roster.lose(h, reason(err))
 		return false
 	}
-	return d.p.roster.failed(h, reason(err), time.Now()) && !d.p.roster.hasOther(d.load)
+	return d.p.roster.failed(h, reason(err), time.Now(), patience) && !d.p.roster.hasOther(d.load)
 }
 
 func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, body []byte) (shard.Receipt, error) {

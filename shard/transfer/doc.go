@@ -43,6 +43,7 @@
 // # Memory
 //
 // Each put and get works in two segment buffers outside the garbage-collected
-// heap, [DefaultBudget] in all; nothing else grows with the file but 8 bytes
-// and a few words per segment.
+// heap: a put in [DefaultBudget] at most, a get in what the manifest's scheme
+// takes, of which it touches little more than Data shards. Nothing else grows
+// with the file but a few words per segment.
 package transfer

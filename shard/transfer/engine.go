@@ -9,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/batchain/batchain/shard"
@@ -77,9 +76,12 @@ type Progress struct {
 // remember adds address hints of peers that are about to be dialled.
 func (e *Engine) remember(peers ...peer.AddrInfo) {
 	for _, p := range peers {
-		e.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
+		e.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, hintTime)
 	}
 }
+
+// hintTime is how long address hints are kept: longer than most gets take.
+const hintTime = 12 * time.Hour
 
 // connectTimeout bounds one dial; a peer that needs longer is as good as dead
 // while others wait.

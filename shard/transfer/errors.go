@@ -15,6 +15,10 @@ var (
 	ErrExists = errors.New("output exists")
 	// ErrNoKey means that a manifest lacks the key for what was asked.
 	ErrNoKey = errors.New("wrong key")
+	// ErrOtherMesh means that a manifest belongs to another mesh.
+	ErrOtherMesh = errors.New("manifest of another mesh")
+	// ErrNobodyDeleted means that no host of a file could be told to delete it.
+	ErrNobodyDeleted = errors.New("no host answered")
 	// ErrPutBusy means that another put of the same file is under way.
 	ErrPutBusy = errors.New("another put of this file is under way")
 	// ErrGetBusy means that another get writes the same output.

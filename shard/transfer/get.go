@@ -101,7 +101,7 @@ func (e *Engine) openManifest(path string) (*shard.Manifest, func() error, error
 		m, err = shard.OpenManifest(file, info.Size())
 	}
 	if err == nil && m.Mesh != e.cfg.Mesh {
-		err = fmt.Errorf("%w: the manifest is of mesh %q, this node is in %q", ErrNoKey, m.Mesh, e.cfg.Mesh)
+		err = fmt.Errorf("%w: it is of mesh %q, this node is in %q", ErrOtherMesh, m.Mesh, e.cfg.Mesh)
 	}
 	if err != nil {
 		file.Close()

@@ -153,13 +153,27 @@ func (h *holders) deadline(p peer.ID) time.Duration {
 	return max(hedgeFloor, time.Duration(hedgeFactor*float64(estimate)))
 }
 
-// add takes in what a host says it holds.
-func (h *holders) add(p peer.ID, rows []shard.Held) {
+// maxExtra bounds what hosts may tell beyond the manifest: a get of a file with
+// more places than that finds them again when it comes to them.
+const (
+	maxExtra   = 1 << 18 // places
+	maxHolders = 16      // of one place
+)
+
+// add takes in what a host says it holds of a file.
+func (h *holders) add(p peer.ID, rows []shard.Held, m *shard.Manifest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, row := range rows {
+		if int(row.Segment) >= m.Count || int(row.Index) >= m.Scheme.Shards() {
+			continue
+		}
 		at, by := place{row.Segment, row.Index}, heldBy{p, row.Shard}
-		if !slices.Contains(h.extra[at], by) {
+		known := h.extra[at]
+		if known == nil && len(h.extra) >= maxExtra || len(known) >= maxHolders {
+			continue
+		}
+		if !slices.Contains(known, by) {
 			h.extra[at] = append(h.extra[at], by)
 		}
 	}

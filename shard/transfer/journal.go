@@ -33,6 +33,7 @@ type journal struct {
 	segments map[uint32]*progressOf
 	hosts    map[peer.ID][][]byte
 	soonest  int64 // end of the lease that ends first, Unix seconds; 0 = no receipt
+	oldest   int64 // time of the first receipt, Unix seconds; 0 = none
 }
 
 // journalPath names the journal of a source in a mesh.
@@ -42,6 +43,10 @@ func journalPath(folder, mesh, source string) string {
 }
 
 const journalSuffix = ".journal"
+
+// trustTime is how old a receipt may be for a put that resumes to count it
+// unasked.
+const trustTime = time.Hour
 
 // journalFile tells the file that a journal is of, and changes nothing.
 func journalFile(path string) (shard.FileID, error) {
@@ -112,7 +117,7 @@ func (j *journal) load() error {
 func (j *journal) reset() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.start, j.resumed, j.at, j.soonest = start{}, false, 0, 0
+	j.start, j.resumed, j.at, j.soonest, j.oldest = start{}, false, 0, 0, 0
 	clear(j.segments)
 	clear(j.hosts)
 	return j.file.Truncate(0)
@@ -152,11 +157,9 @@ func (j *journal) replay(kind byte, body []byte) error {
 		if err := wire.Unmarshal(body, &r); err != nil {
 			return err
 		}
+		j.date(r)
 		if p := j.segments[r.Segment]; p != nil && p.receipts != nil {
 			p.receipts[r.Index] = r
-			if j.soonest == 0 || r.LeaseEnd < j.soonest {
-				j.soonest = r.LeaseEnd
-			}
 		}
 	case recordDone:
 		var f finished
@@ -177,6 +180,16 @@ func (j *journal) replay(kind byte, body []byte) error {
 		j.hosts[h.Peer] = h.Addrs
 	}
 	return nil // a kind we do not know is a later version's, and may be skipped
+}
+
+// date takes in the times of a receipt.
+func (j *journal) date(r shard.Receipt) {
+	if j.soonest == 0 || r.LeaseEnd < j.soonest {
+		j.soonest = r.LeaseEnd
+	}
+	if j.oldest == 0 || r.Time < j.oldest {
+		j.oldest = r.Time
+	}
 }
 
 // append writes one record and takes it in. With durable it is on disk, power
@@ -240,6 +253,14 @@ func (j *journal) lasts(until time.Time) bool {
 	return j.soonest == 0 || j.soonest >= until.Unix()
 }
 
+// stale reports whether a receipt is older than trustTime: its host may have died
+// since.
+func (j *journal) stale(now time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
+}
+
 // finished reads back a segment that is done.
 func (j *journal) finished(number uint32) (sealing, finished, error) {
 	j.mu.Lock()
@@ -259,8 +280,13 @@ func (j *journal) finished(number uint32) (sealing, finished, error) {
 // remove deletes the journal: the put is complete, or given up.
 func (j *journal) remove() error {
 	err := os.Remove(j.file.Name())
-	return errors.Join(err, j.close())
+	return errors.Join(err, syncFolder(filepath.Dir(j.file.Name())), j.file.Close())
 }
 
-// close leaves the journal for a later put.
-func (j *journal) close() error { return j.file.Close() }
+// close leaves the journal for a later put, if there is anything in it.
+func (j *journal) close() error {
+	if j.at == 0 {
+		return j.remove()
+	}
+	return j.file.Close()
+}

@@ -15,7 +15,6 @@ const (
 	locateTime  = 10 * time.Second
 	locateAgain = 30 * time.Second // what was found is good for so long
 	orderTime   = 10 * time.Minute // how long an order to one host is good
-	maxPages    = 1 << 12          // of LIST that one host may answer
 )
 
 // locate asks the routing layer who announced the file, and every such host,
@@ -73,7 +72,7 @@ func (g *get) list(ctx context.Context, p peer.ID) error {
 		return err
 	}
 	var cursor []byte
-	for range maxPages {
+	for left := g.m.Count * g.m.Scheme.Shards(); left > 0; {
 		order := shard.Order{
 			Grant: shard.GrantDigest(g.m.SignedGrant), Host: p,
 			NotAfter: time.Now().Add(orderTime).Unix(), Cursor: cursor,
@@ -86,10 +85,11 @@ func (g *get) list(ctx context.Context, p peer.ID) error {
 		if err != nil {
 			return err
 		}
-		g.holders.add(p, rows)
-		if cursor = next; cursor == nil {
+		g.holders.add(p, rows, g.m)
+		if cursor = next; cursor == nil || len(rows) == 0 {
 			return nil
 		}
+		left -= len(rows)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func TestStaleShardsAreNotCounted(t *testing.T) {
 	m := b.open(r.Manifest)
 	g := &get{e: b.engine, m: m, holders: newHolders(m), looking: make(chan struct{}, 1)}
 	g.locate(t.Context())
-	g.holders.add(testHost, []shard.Held{{Segment: 1, Index: 1, Shard: shard.ID{1}}, {Segment: 2, Index: 1, Shard: shard.ID{1}}})
+	g.holders.add(testHost, []shard.Held{{Segment: 1, Index: 1, Shard: shard.ID{1}}, {Segment: 2, Index: 1, Shard: shard.ID{1}}}, m)
 	stale := 0
 	for s, err := range m.Segments() {
 		if err != nil {
@@ -146,7 +146,7 @@ func TestManifestsThatAreNotForThis(t *testing.T) {
 	b.engine.cfg.Mesh = "other"
 	_, get := b.engine.Get(t.Context(), manifest, Destination{Path: out}, quiet)
 	_, remove := b.engine.Remove(t.Context(), manifest, quiet)
-	if !errors.Is(get, ErrNoKey) || !errors.Is(remove, ErrNoKey) {
+	if !errors.Is(get, ErrOtherMesh) || !errors.Is(remove, ErrOtherMesh) {
 		t.Errorf("of another mesh: get %v, remove %v", get, remove)
 	}
 	b.restart()

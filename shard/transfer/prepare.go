@@ -101,6 +101,8 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 	}
 	p.roster = newRoster(scheme, ids, wish.colocate)
 	if p.journal.resumed {
+		p.stale = p.journal.stale(time.Now())
+		p.report(Progress{Phase: "find", Total: -1, Note: "resuming an earlier put; what is safe already is not sent again"})
 		return nil
 	}
 	return p.journal.append(recordStart, start{

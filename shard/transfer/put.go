@@ -60,6 +60,7 @@ type put struct {
 	slots    chan struct{} // transfers that share the limit; nil without one
 	sent     *counter      // shard bytes on the wire
 	safe     *safety       // bytes under receipt
+	stale    bool          // receipts of an earlier try are offered again
 	report   func(Progress)
 	known    int
 	refused  map[string]int

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,8 +26,8 @@ type RemoveResult struct {
 }
 
 // Remove deletes a file at every host and then its manifest. Only the owner
-// can: [ErrNoKey]. Hosts that do not answer are told of, and do not keep the
-// manifest: their leases end by themselves.
+// can: [ErrNoKey]. Hosts that do not answer are told of; their leases run out.
+// When nobody answers the manifest stays: [ErrNobodyDeleted].
 func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progress)) (RemoveResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)
 	if err != nil {
@@ -41,11 +42,25 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 		return RemoveResult{}, fmt.Errorf("%w: only the owner of %s can delete it", ErrNoKey, m.Private.Name)
 	}
 	r := RemoveResult{File: m.Private.File, Name: m.Private.Name}
+	if err := e.forget(r.File); err != nil {
+		return r, err
+	}
 	e.deleteEverywhere(ctx, m, admin, &r, report)
 	if err := ctx.Err(); err != nil {
 		return r, context.Cause(ctx)
 	}
-	return r, errors.Join(e.forget(r.File), os.Remove(manifest))
+	if r.Hosts > 0 && len(r.Unreached) == r.Hosts {
+		return r, ErrNobodyDeleted
+	}
+	return r, errors.Join(dropManifest(manifest), dropManifest(e.ManifestPath(r.File)))
+}
+
+// dropManifest removes a manifest, which may be gone already.
+func dropManifest(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // forget drops the journal of a file, which a crash right after its put may

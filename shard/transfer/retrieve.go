@@ -177,6 +177,10 @@ func (r *retrieval) ended(ctx context.Context, f *fetching) {
 	if ctx.Err() != nil {
 		return
 	}
+	if exchange.Retryable(f.err) && len(r.running) > 0 {
+		delete(r.tried, f.origin) // it is busy, with us perhaps: its turn may come
+		return
+	}
 	r.tried[f.origin] = f.err
 	r.g.holders.failed(f.host, f.err)
 	if missing(f.err) {

@@ -15,6 +15,10 @@ import (
 // an earlier try of the same transfer is dead (10 s).
 const patience = 15 * time.Second
 
+// busyPatience is the same for a host that serves too many at once, often
+// ourselves: long enough for one of them to end on a slow line.
+const busyPatience = 3 * time.Minute
+
 // roster is who takes the shards of one put: for each place a host, and spares
 // that step in. It is safe for concurrent use.
 type roster struct {
@@ -143,7 +147,7 @@ func (r *roster) succeeded(h peer.ID) {
 
 // failed notes that a host failed and reports whether it is worth another try:
 // its patience is not used up yet.
-func (r *roster) failed(h peer.ID, why string, now time.Time) bool {
+func (r *roster) failed(h peer.ID, why string, now time.Time, patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	since, known := r.failing[h]

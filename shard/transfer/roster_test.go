@@ -54,7 +54,7 @@ func TestNoHostHasTwoShards(t *testing.T) {
 				continue
 			case 1:
 				now = now.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "seconds")) * time.Second)
-				lost = !r.failed(h, "unreachable", now)
+				lost = !r.failed(h, "unreachable", now, patience)
 			case 2:
 				r.lose(h, "lies")
 			case 3:
@@ -148,18 +148,18 @@ func TestPatience(t *testing.T) {
 	r := newRoster(shard.Scheme{Data: 1, Parity: 1}, names(2), false)
 	now := time.Unix(1000, 0)
 	h := names(1)[0]
-	if !r.failed(h, "unreachable", now) || !r.failed(h, "unreachable", now.Add(patience-1)) {
+	if !r.failed(h, "unreachable", now, patience) || !r.failed(h, "unreachable", now.Add(patience-1), patience) {
 		t.Error("given up too soon")
 	}
 	r.succeeded(h)
-	if !r.failed(h, "unreachable", now.Add(patience)) {
+	if !r.failed(h, "unreachable", now.Add(patience), patience) {
 		t.Error("what was before a success counts")
 	}
 	l := load{h: 1}
 	if next, ok := r.replace(h, l); !ok || next == h {
 		t.Errorf("%q replaces a host that fails, though another does not", next)
 	}
-	if r.failed(h, "unreachable", now.Add(2*patience)) || r.reasons()["unreachable"] != 1 {
+	if r.failed(h, "unreachable", now.Add(2*patience), patience) || r.reasons()["unreachable"] != 1 {
 		t.Error("not given up")
 	}
 }

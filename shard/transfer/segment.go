@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/batchain/batchain/shard"
 )
 
 // segment is one segment on its way to its hosts.
 type segment struct {
 	sealing sealing
-	plain   int      // bytes of plaintext
-	length  int      // bytes of a shard
-	shards  [][]byte // in one slab; nil when every shard is under receipt already
-	known   map[uint8]shard.Receipt
-	done    bool // whole since an earlier try
+	plain   int               // bytes of plaintext
+	length  int               // bytes of a shard
+	shards  [][]byte          // in one slab; nil when every shard is under receipt already
+	known   map[uint8]peer.ID // who gave receipts in an earlier try, by index
+	done    bool              // whole since an earlier try
 }
 
 // readSegment reads the next segment into slab, and seals and encodes it there,
@@ -29,7 +31,7 @@ func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error
 	sum := shard.SumPlain(plain)
 	s := &segment{plain: length}
 	if known := p.journal.segment(number); known != nil && known.sealing.same(length, last, sum) {
-		s.sealing, s.known, s.done = known.sealing, known.receipts, known.whole
+		s.sealing, s.known, s.done = known.sealing, p.holdersOf(known), known.whole && !p.stale
 		if s.done {
 			return s, nil
 		}
@@ -40,6 +42,20 @@ func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error
 		}
 	}
 	return s, p.encode(s, slab, plain)
+}
+
+// holdersOf returns who gave a receipt for which index of a segment.
+func (p *put) holdersOf(known *progressOf) map[uint8]peer.ID {
+	holders := map[uint8]peer.ID{}
+	for index, r := range known.receipts {
+		holders[index] = r.Host
+	}
+	if _, done, err := p.journal.finished(known.sealing.Number); err == nil {
+		for _, at := range done.Placed {
+			holders[at.Index] = at.Host
+		}
+	}
+	return holders
 }
 
 func (p *put) encode(s *segment, slab, plain []byte) error {
