@@ -40,7 +40,7 @@ func Sample(ctx context.Context, opts SampleOptions) (err error) {
 	if opts.Dir == "" {
 		opts.Dir = SampleDir()
 	}
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+	if err := ownFolder(opts.Dir); err != nil {
 		return err
 	}
 	s := &stage{dir: opts.Dir, out: opts.Out, logger: opts.Logger}
@@ -63,6 +63,22 @@ func Sample(ctx context.Context, opts SampleOptions) (err error) {
 		return opts.Use(ctx, SampleHome(opts.Dir))
 	}
 	return waitFor(ctx, members)
+}
+
+// ownFolder makes a folder that only this user can enter. One that somebody
+// else laid there, or a link in its place, is refused: its name can be guessed.
+func ownFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return os.Chmod(dir, 0o700) // fails for whoever does not own it
 }
 
 // waitFor blocks until ctx ends, or until a node ends before that, which is an

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -62,6 +63,10 @@ func (n *Node) putOptions(ctx context.Context, req control.PutRequest) (transfer
 	}
 	if req.Expires < 0 || req.Expires > shard.LeaseMax {
 		return opts, control.NewError(control.ExitUsage, 12, "files are kept for up to %d days, not %s", shard.LeaseMax/(24*time.Hour), req.Expires)
+	}
+	if _, err := os.Lstat(req.Manifest); req.Manifest != "" && err == nil {
+		return opts, control.NewError(control.ExitUsage, 16, "%s exists", req.Manifest).
+			Because("a file is replaced only when asked for").Try("give --manifest another name")
 	}
 	for _, text := range req.Hosts {
 		info, err := n.hostNamed(ctx, text)

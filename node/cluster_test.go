@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,5 +184,24 @@ func TestMeshesStayApart(t *testing.T) {
 	}
 	if status, err := ours.Nodes[0].Node().Status(within(t)); err != nil || status.Shards != 0 {
 		t.Errorf("the other mesh keeps %d shards (%v)", status.Shards, err)
+	}
+}
+
+func TestCopyOfTheManifestReplacesNothing(t *testing.T) {
+	c := nodetest.New(t, 2, nodetest.Options{})
+	dir := t.TempDir()
+	from, there := filepath.Join(dir, "f"), filepath.Join(dir, "there")
+	for _, path := range []string{from, there} {
+		if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := c.Client().Put(within(t), control.PutRequest{Path: from, Manifest: there}, nil, quiet)
+	var told *control.Error
+	if !errors.As(err, &told) || told.Exit != control.ExitUsage {
+		t.Errorf("put: %v", err)
+	}
+	if text, err := os.ReadFile(there); err != nil || string(text) != "text" {
+		t.Errorf("the file that was there is %q, %v", text, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/transfer"
+	"github.com/batchain/batchain/wire"
 )
 
 // The faults below turn what the parts say into what a person is told: one
@@ -75,6 +76,10 @@ func getFault(err error, req control.GetRequest) error {
 
 // removeFault explains why a removal failed.
 func removeFault(err error, req control.RemoveRequest) error {
+	if errors.Is(err, transfer.ErrNobodyDeleted) {
+		return control.NewError(control.ExitNetwork, 4, "nothing was deleted").Wrap(err).
+			Because("no host of the file answered; its manifest is kept").Try("batchain rm "+req.Ref+" later", "batchain peers")
+	}
 	return manifestFault(err, req.Ref, req.Ref)
 }
 
@@ -86,6 +91,12 @@ func manifestFault(err error, manifest, file string) error {
 			Because("%v", err).Try("use the batchain that wrote it, or a newer one")
 	case errors.Is(err, shard.ErrManifest):
 		return control.NewError(control.ExitIntegrity, 1, "%s is damaged or forged", manifest).Wrap(err).
+			Because("%v", err).Try("use another copy of the manifest")
+	case errors.Is(err, transfer.ErrOtherMesh):
+		return control.NewError(control.ExitUsage, 15, "%s belongs to another mesh", manifest).Wrap(err).
+			Because("%v", err).Try("--mesh NAME, with a home of that mesh")
+	case errors.Is(err, wire.ErrDamaged):
+		return control.NewError(control.ExitIntegrity, 3, "what came back is not what was stored").Wrap(err).
 			Because("%v", err).Try("use another copy of the manifest")
 	case errors.Is(err, transfer.ErrNoKey):
 		return control.NewError(control.ExitPermission, 2, "this manifest does not allow it").Wrap(err).Because("%v", err)

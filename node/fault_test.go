@@ -11,6 +11,8 @@ import (
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/transfer"
+
+	"github.com/batchain/batchain/wire"
 )
 
 func TestFaults(t *testing.T) {
@@ -27,6 +29,9 @@ func TestFaults(t *testing.T) {
 		{"stopped midway", putFault(&transfer.ShortError{Segment: 3, Known: 9, Have: 5, Need: 16}, "x"), "E0601", []string{"segment 3"}},
 		{"changed", putFault(fmt.Errorf("x: %w", transfer.ErrChanged), "x"), "E0101", []string{"changed while"}},
 		{"twice at once", putFault(transfer.ErrPutBusy, "x"), "E0102", nil},
+		{"another mesh", getFault(transfer.ErrOtherMesh, get), "E0215", nil},
+		{"wrong bytes in the end", getFault(fmt.Errorf("open segment 1: %w", wire.ErrDamaged), get), "E0703", nil},
+		{"nobody deleted", removeFault(transfer.ErrNobodyDeleted, control.RemoveRequest{Ref: "x"}), "E0504", nil},
 		{"newer journal", putFault(transfer.ErrNewerJournal, "x"), "E1305", nil},
 		{"two gets at once", getFault(transfer.ErrGetBusy, get), "E0103", nil},
 		{"not there", putFault(&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, "x"), "E0401", []string{"/x"}},

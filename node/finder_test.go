@@ -16,6 +16,8 @@ import (
 	mocknet "github.com/libp2p/go-libp2p/p2p/net/mock"
 
 	"github.com/batchain/batchain/shard"
+
+	"github.com/batchain/batchain/shard/exchange"
 )
 
 // answers is a routing layer that gives the next round's answer to each lookup.
@@ -73,7 +75,7 @@ func testHost(t *testing.T) host.Host {
 func newFinder(h host.Host, a *answers, met []peer.AddrInfo) *finder {
 	return &finder{
 		host: h, routing: a, met: func() []peer.AddrInfo { return met },
-		speaks: shardProtocol("test"), joined: func(context.Context) {},
+		speaks: exchange.ProtocolID("test"), joined: func(context.Context) {},
 	}
 }
 
@@ -118,7 +120,7 @@ func TestCandidatesLeaveOutPeersThatKeepNothing(t *testing.T) {
 	if err := h.Peerstore().SetProtocols(infos[0].ID, protocol.ID("/other/1")); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Peerstore().SetProtocols(infos[1].ID, protocol.ID("/other/1"), shardProtocol("test")); err != nil {
+	if err := h.Peerstore().SetProtocols(infos[1].ID, protocol.ID("/other/1"), exchange.ProtocolID("test")); err != nil {
 		t.Fatal(err)
 	}
 	got := slices.Collect(newFinder(h, &answers{}, infos).Candidates(t.Context()))

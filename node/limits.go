@@ -6,6 +6,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/x/rate"
+
+	"github.com/batchain/batchain/shard/exchange"
 )
 
 // What libp2p's resource manager is told beside its defaults, which scale with
@@ -41,13 +43,13 @@ func newLimits(mesh string) (network.ResourceManager, error) {
 			Memory: peerMemory,
 		},
 		Protocol: map[protocol.ID]rcmgr.ResourceLimits{
-			shardProtocol(mesh): {
+			exchange.ProtocolID(mesh): {
 				Streams: 2 * streamsOfProtocol, StreamsInbound: streamsOfProtocol, StreamsOutbound: streamsOfProtocol,
 				Memory: protocolMemory,
 			},
 		},
 		ProtocolPeer: map[protocol.ID]rcmgr.ResourceLimits{
-			shardProtocol(mesh): {
+			exchange.ProtocolID(mesh): {
 				Streams: 2 * streamsToPeer, StreamsInbound: streamsOfPeer, StreamsOutbound: streamsToPeer,
 				Memory: peerMemory,
 			},
@@ -60,9 +62,4 @@ func newLimits(mesh string) (network.ResourceManager, error) {
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connsPerAddress}}),
 		rcmgr.WithConnRateLimiters(&rate.Limiter{}),
 	)
-}
-
-// shardProtocol is the protocol by which shards travel in a mesh.
-func shardProtocol(mesh string) protocol.ID {
-	return protocol.ID("/batchain/" + mesh + "/shard/1.0.0")
 }

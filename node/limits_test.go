@@ -7,6 +7,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/test"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/batchain/batchain/shard/exchange"
 )
 
 func testLimits(t *testing.T) network.ResourceManager {
@@ -49,7 +51,7 @@ func openStream(t *testing.T, limits network.ResourceManager, id peer.ID, i int)
 		t.Fatalf("stream %d: %v", i, err)
 	}
 	t.Cleanup(scope.Done)
-	if err := scope.SetProtocol(shardProtocol("test")); err != nil {
+	if err := scope.SetProtocol(exchange.ProtocolID("test")); err != nil {
 		t.Fatalf("stream %d of our protocol: %v", i, err)
 	}
 }

@@ -52,7 +52,7 @@ func (n *Node) openHost(context.Context) error {
 	countPeers(n.registry, n.host)
 	n.watcher = &watcher{host: n.host, events: n.events}
 	n.addPart("host events", n.watcher.Run)
-	n.cache = newPeerCache(n.home.peers(), n.host, shardProtocol(n.cfg.Mesh), n.log)
+	n.cache = newPeerCache(n.home.peers(), n.host, exchange.ProtocolID(n.cfg.Mesh), n.log)
 	n.addPart("peer cache", n.cache.Run)
 	if usesMDNS(n.cfg) {
 		n.addPart("local network search", newLAN(n.host, n.cfg.Mesh, n.log).Run)
@@ -82,7 +82,7 @@ func (n *Node) openRouting(context.Context) (err error) {
 		done: make(chan struct{}),
 	}
 	n.addPart("joining", n.joining.Run)
-	n.finder = &finder{host: n.host, routing: n.table, met: n.bootstrap.known, speaks: shardProtocol(n.cfg.Mesh), joined: n.joining.wait}
+	n.finder = &finder{host: n.host, routing: n.table, met: n.bootstrap.known, speaks: exchange.ProtocolID(n.cfg.Mesh), joined: n.joining.wait}
 	return nil
 }
 
@@ -102,7 +102,7 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 		return err
 	}
 	server := exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: n.store, Logger: n.log.With("part", "exchange"), Registerer: n.registry,
+		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: &announced{n.store, n.table}, Logger: n.log.With("part", "exchange"), Registerer: n.registry,
 	})
 	n.addPart("exchange", server.Run)
 	return nil
@@ -164,7 +164,7 @@ func (n *Node) whenServing(ready func()) func(context.Context) error {
 
 func (n *Node) serves() bool {
 	for _, p := range n.host.Mux().Protocols() {
-		if p == shardProtocol(n.cfg.Mesh) {
+		if p == exchange.ProtocolID(n.cfg.Mesh) {
 			return true
 		}
 	}
@@ -178,6 +178,22 @@ func (n *Node) stored(l shard.Locator) {
 	if err := n.table.Provide(context.Background(), l); err != nil {
 		n.log.Warn("announcing is put off", "locator", l, "err", err)
 	}
+}
+
+// announced is the store as others reach it: what they delete is announced no
+// more.
+type announced struct {
+	*store.Store
+	table *kad.Table
+}
+
+// Delete drops a file and the renewal of its record.
+func (a *announced) Delete(grant shard.Grant) (int, error) {
+	count, err := a.Store.Delete(grant)
+	if err == nil {
+		a.table.Withdraw(grant.Locator)
+	}
+	return count, err
 }
 
 // locators lists what is held here, for announcing.

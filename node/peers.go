@@ -25,6 +25,7 @@ import (
 const (
 	maxCached      = 256                 // peers
 	maxCachedAddrs = 8                   // addresses of each
+	maxCachedAddr  = 256                 // bytes
 	cacheAge       = 60 * 24 * time.Hour // a peer not seen for longer is forgotten
 	saveSoon       = 2 * time.Second     // from the first peer met to the file
 	saveEvery      = 3 * time.Minute     // at most, in the end; each pause until then is twice the last
@@ -130,8 +131,13 @@ func (c *peerCache) note(id peer.ID) {
 		return
 	}
 	p := cachedPeer{ID: id.String(), Seen: time.Now().UTC().Truncate(time.Second)}
-	for _, addr := range addrs[:min(len(addrs), maxCachedAddrs)] {
-		p.Addrs = append(p.Addrs, addr.String())
+	for _, addr := range addrs {
+		if len(addr.Bytes()) <= maxCachedAddr && len(p.Addrs) < maxCachedAddrs {
+			p.Addrs = append(p.Addrs, addr.String())
+		}
+	}
+	if len(p.Addrs) == 0 {
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

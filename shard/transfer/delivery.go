@@ -120,6 +120,15 @@ func (d *delivery) judge() error {
 	return nil
 }
 
+// fellShort notes why the file will be less safe than its scheme promises.
+func (p *put) fellShort(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.missing == "" {
+		p.missing = why
+	}
+}
+
 // send starts a transfer. The segment's load has counted it already.
 func (d *delivery) send(ctx context.Context, index int, host peer.ID) {
 	ctx, cancel := context.WithCancelCause(ctx)
