@@ -47,7 +47,7 @@ func runGet(ctx context.Context, s *session, c *urfave.Context) error {
 	s.resume = "the same command again goes on where this ended"
 	var out io.Writer
 	if output == "-" {
-		out = s.Out
+		out, s.resume = s.Out, "get it into a file with -o FILE: that one goes on where it ended"
 	} else if req.Output, err = destination(output, private.Name, req.Force); err != nil {
 		return err
 	}
@@ -98,6 +98,8 @@ func destination(output, name string, force bool) (string, error) {
 		return "", fmt.Errorf("get to %s: %w", path, err)
 	case info.IsDir():
 		return "", usage(70, "%s is a folder", path)
+	case !info.Mode().IsRegular() && info.Mode().Type() != os.ModeSymlink:
+		return "", usage(74, "%s is no plain file", path).Try("-o - writes to stdout")
 	case !force:
 		return "", usage(71, "%s is there already", path).Try("--force replaces it", "-o FILE writes to another place")
 	}

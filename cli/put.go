@@ -27,7 +27,7 @@ func putCommand() *command {
 			text("durability", "HOW", "low, normal or archive"),
 			list("host", "PEER…", "place it on these peers only; may be repeated"),
 			yes("allow-colocate", "several shards of a segment on one host"),
-			text("expires", "DUR", "let the hosts forget it after so long: 30d, 1y"),
+			text("expires", "DUR", "how long the hosts promise to keep it: 30d, 1y (default 60d)"),
 			text("manifest", "OUT", "write the manifest here too"),
 			text("bwlimit", "RATE", "send no more bytes per second: 500kB, 2MiB"),
 		},

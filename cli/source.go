@@ -32,8 +32,11 @@ func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, er
 		return nil, err
 	}
 	s.resume = "the same command again goes on where this ended"
-	if req.Name == "" {
-		req.Name = shard.SafeName(path)
+	if name := filepath.Base(path); req.Name == "" && !utf8.ValidString(name) {
+		req.Name = shard.SafeName(name)
+		s.out.warn("%q is no UTF-8 and is stored as %s", name, req.Name)
+	} else if req.Name == "" {
+		req.Name = name
 	}
 	if utf8.ValidString(path) {
 		req.Path = path

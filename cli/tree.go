@@ -23,17 +23,18 @@ var groups = []string{groupFiles, groupNodes, groupTry, groupRest}
 
 func newTable() *table {
 	t := &table{common: commonFlags()}
-	put, get, ls := putCommand(), getCommand(), lsCommand()
+	put, get, ls, version := putCommand(), getCommand(), lsCommand(), versionCommand()
 	t.commands = []*command{
 		put, get, ls, rmCommand(), manifestCommand(),
 		nodeCommand(), joinCommand(), statusCommand(), peersCommand(), idCommand(),
 		sampleCommand(), demoCommand(),
-		configCommand(), versionCommand(), completionCommand(), t.helpCommand(),
+		configCommand(), version, completionCommand(), t.helpCommand(),
 	}
 	t.classic = map[string]*command{
 		"u": put, "upload": put,
 		"d": get, "download": get,
 		"l": ls, "list": ls,
+		"version": version,
 	}
 	return t
 }

@@ -30,7 +30,7 @@ func (n *Node) Put(ctx context.Context, req control.PutRequest, body io.Reader, 
 	})
 	n.events.publish(Event{Type: EventPutDone, Name: named(source), File: idText(r.File), Size: r.Size, Err: textOf(err)})
 	if err != nil {
-		return control.PutResult{}, putFault(err, named(source))
+		return control.PutResult{}, putFault(err, again(source))
 	}
 	for _, warning := range r.Warnings {
 		emit(control.Progress{Phase: "put", Done: r.Size, Total: r.Size, Note: warning})
@@ -178,6 +178,14 @@ func named(s transfer.Source) string {
 		return s.Name
 	}
 	return s.Path
+}
+
+// again is how a person names the source in the same command.
+func again(s transfer.Source) string {
+	if s.Path != "" {
+		return s.Path
+	}
+	return "- --name " + s.Name
 }
 
 func idText(id shard.FileID) string {

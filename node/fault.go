@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/batchain/batchain/node/control"
@@ -59,11 +58,14 @@ func getFault(err error, req control.GetRequest) error {
 	var few *transfer.UnreachableError
 	switch {
 	case errors.As(err, &few) && few.Lost():
-		return control.NewError(control.ExitIntegrity, 2, "%s is damaged beyond repair", filepath.Base(req.Ref)).Wrap(err).
-			Because("%v", few)
+		return control.NewError(control.ExitIntegrity, 2, "the file is damaged beyond repair: too many of its shards are lost").Wrap(err).
+			Because("%v", few).Try("start hosts that kept it again, if there are any that do not run")
 	case errors.As(err, &few):
 		return control.NewError(control.ExitTooFew, 1, "too few shards can be reached now").Wrap(err).
-			Because("%v", few).Try("batchain get "+req.Ref+" later: what came already is kept", "batchain peers")
+			Because("%v", few).Try("the same command later: what came already is kept")
+	case errors.Is(err, transfer.ErrNoFile):
+		return control.NewError(control.ExitUsage, 17, "%s is no file that could be replaced", existing(err, req.Output)).Wrap(err).
+			Try("batchain get " + req.Ref + " -o - writes to stdout")
 	case errors.Is(err, transfer.ErrExists):
 		return control.NewError(control.ExitUsage, 14, "%s exists", existing(err, req.Output)).Wrap(err).
 			Because("a file is replaced only when asked for").Try("batchain get " + req.Ref + " --force")

@@ -38,7 +38,7 @@
 // checked against its id when it ends. A fetch that fails is replaced at once,
 // one without progress gets company after 1.5 times the usual time. When the
 // manifest's placements are not enough, the routing layer and LIST are asked.
-// The file grows as NAME.part, in order, and is renamed when it is whole.
+// The file grows as NAME.batchain-part, in order, and is renamed when it is whole.
 //
 // # Memory
 //

@@ -50,7 +50,7 @@ type Engine struct {
 	cfg     Config
 	log     *slog.Logger
 	mu      sync.Mutex
-	claimed map[string]bool // journals that a put works on
+	claimed map[string]chan struct{} // journals that a put works on; closed when it lets go
 }
 
 // New returns an engine; it starts nothing.
@@ -61,7 +61,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]bool{}}
+	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}}
 }
 
 // Progress tells how far a call has come. Done counts bytes of the file that

@@ -11,6 +11,9 @@ import (
 var (
 	// ErrChanged means that a file was written to while it was read.
 	ErrChanged = errors.New("changed while read")
+	// ErrNoFile means that the output is a folder, a device or the like, which a
+	// file must not replace.
+	ErrNoFile = errors.New("not a regular file")
 	// ErrExists means that the output is there and may not be replaced.
 	ErrExists = errors.New("output exists")
 	// ErrNoKey means that a manifest lacks the key for what was asked.
@@ -74,7 +77,7 @@ type UnreachableError struct {
 
 // Error says what is missing.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("segment %d needs %d shards, only %d can be had: hosts of %d do not answer, %d are gone or damaged",
+	return fmt.Sprintf("segment %d needs %d shards and %d can be had; %d more lie at hosts that do not answer, %d are gone or damaged",
 		e.Segment, e.Need, e.Have, e.Unreachable, e.Damaged)
 }
 

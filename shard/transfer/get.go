@@ -49,7 +49,7 @@ type get struct {
 // Get brings the file of a manifest back, as long as any Data shards of every
 // segment can be had. Errors: [shard.ErrManifest], [shard.ErrNewer],
 // [ErrNoKey], [ErrExists], [ErrGetBusy], [*UnreachableError], those of writing. A file that
-// is not whole yet stays beside its place as NAME.part, and the same Get goes
+// is not whole yet stays beside its place as NAME.batchain-part, and the same Get goes
 // on where this one stopped.
 func (e *Engine) Get(ctx context.Context, manifest string, to Destination, report func(Progress)) (GetResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)

@@ -11,7 +11,7 @@ import (
 	"github.com/batchain/batchain/shard"
 )
 
-// output is where a file is written: NAME.part, which becomes NAME when it is
+// output is where a file is written: NAME.batchain-part, which becomes NAME when it is
 // whole, or a stream.
 type output struct {
 	stream  io.Writer
@@ -21,7 +21,9 @@ type output struct {
 	written int64 // bytes that are good, from the start
 }
 
-const partSuffix = ".part"
+// partSuffix marks the file as ours: people and browsers have a NAME.batchain-part of
+// their own.
+const partSuffix = ".batchain-part"
 
 func openOutput(to Destination, p shard.Private) (*output, error) {
 	if to.Stream != nil {
@@ -31,7 +33,9 @@ func openOutput(to Destination, p shard.Private) (*output, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, shard.SafeName(p.Name))
 	}
-	if info, err := os.Lstat(path); err == nil && (!to.Force || info.IsDir()) {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+		return nil, fmt.Errorf("%s: %w", path, ErrNoFile)
+	} else if err == nil && !to.Force {
 		return nil, fmt.Errorf("%s: %w", path, ErrExists)
 	}
 	part, err := openPart(path)
@@ -41,7 +45,7 @@ func openOutput(to Destination, p shard.Private) (*output, error) {
 	return &output{part: part, path: path, force: to.Force}, nil
 }
 
-// openPart opens or makes NAME.part for one get, which alone can read it until
+// openPart opens or makes NAME.batchain-part for one get, which alone can read it until
 // it is whole. The second name of a file that is in place already, which a crash
 // between link and remove leaves, is none: writing there would spoil the file.
 func openPart(path string) (*os.File, error) {

@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -75,4 +77,37 @@ func TestPlantedParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, out, content)
+}
+
+// --force replaces a file, never a device or a pipe.
+func TestForceSparesWhatIsNoFile(t *testing.T) {
+	b, manifest, _ := putFile(t, 1)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.engine.Get(t.Context(), manifest, Destination{Path: pipe, Force: true}, quiet)
+	if !errors.Is(err, ErrNoFile) {
+		t.Errorf("get: %v", err)
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		t.Errorf("the pipe is now %v, %v", info, err)
+	}
+}
+
+// What people keep as NAME.part is theirs.
+func TestOthersPartIsSpared(t *testing.T) {
+	b, manifest, content := putFile(t, 1)
+	out := filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(out+".part", []byte("notes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.engine.Get(t.Context(), manifest, Destination{Path: out}, quiet); err != nil {
+		t.Fatal(err)
+	}
+	notes, err := os.ReadFile(out + ".part")
+	got, gotErr := os.ReadFile(out)
+	if string(notes) != "notes" || !bytes.Equal(got, content) || err != nil || gotErr != nil {
+		t.Errorf("notes %q, %v; %d bytes, %v", notes, err, len(got), gotErr)
+	}
 }

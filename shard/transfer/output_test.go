@@ -208,7 +208,7 @@ func TestFolderInPlaceOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	manifest := b.put(path, PutOptions{}).Manifest
-	if _, err := b.engine.Get(t.Context(), manifest, Destination{Path: dir, Force: true}, quiet); !errors.Is(err, ErrExists) {
+	if _, err := b.engine.Get(t.Context(), manifest, Destination{Path: dir, Force: true}, quiet); !errors.Is(err, ErrNoFile) {
 		t.Errorf("%v", err)
 	}
 }

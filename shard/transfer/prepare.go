@@ -115,7 +115,7 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 func (p *put) warn(wish wishes, hosts int) {
 	s := p.scheme
 	if s.Parity == 0 {
-		p.warnings = append(p.warnings, fmt.Sprintf("scheme %s keeps no redundancy: when one host dies the file is lost", s))
+		p.warnings = append(p.warnings, fmt.Sprintf("warning: scheme %s keeps no redundancy: when one host dies the file is lost", s))
 	}
 	if wish.durability == shard.DurabilityArchive && p.opts.Scheme == (shard.Scheme{}) && !(hosts >= shard.ArchiveHosts && wish.small) &&
 		s != shard.SchemeFor(shard.ArchiveHosts, shard.DurabilityArchive) {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -80,7 +81,7 @@ func (e *Engine) Put(ctx context.Context, source Source, opts PutOptions, report
 	}
 	defer in.close()
 	path := journalPath(e.cfg.Journal, e.cfg.Mesh, source.key())
-	release, err := e.claim(path)
+	release, err := e.claim(ctx, path)
 	if err != nil {
 		return PutResult{}, err
 	}
@@ -104,19 +105,35 @@ func (s Source) key() string {
 	return "-" + s.Name
 }
 
+// claimTime is how long a put waits for one that was interrupted to let go.
+const claimTime = 3 * time.Second
+
 // claim makes sure that one put at a time works on a journal.
-func (e *Engine) claim(path string) (release func(), err error) {
+func (e *Engine) claim(ctx context.Context, path string) (release func(), err error) {
+	patience, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	for {
+		e.mu.Lock()
+		held := e.claimed[path]
+		if held == nil {
+			e.claimed[path] = make(chan struct{})
+			e.mu.Unlock()
+			return func() { e.release(path) }, nil
+		}
+		e.mu.Unlock()
+		select {
+		case <-held:
+		case <-patience.Done():
+			return nil, cmp.Or(context.Cause(ctx), ErrPutBusy)
+		}
+	}
+}
+
+func (e *Engine) release(path string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.claimed[path] {
-		return nil, ErrPutBusy
-	}
-	e.claimed[path] = true
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		delete(e.claimed, path)
-	}, nil
+	close(e.claimed[path])
+	delete(e.claimed, path)
 }
 
 func (p *put) run(ctx context.Context) (PutResult, error) {
