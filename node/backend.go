@@ -64,6 +64,10 @@ func (n *Node) putOptions(ctx context.Context, req control.PutRequest) (transfer
 	if req.Expires < 0 || req.Expires > shard.LeaseMax {
 		return opts, control.NewError(control.ExitUsage, 12, "files are kept for up to %d days, not %s", shard.LeaseMax/(24*time.Hour), req.Expires)
 	}
+	if req.BandwidthLimit != 0 && req.BandwidthLimit < transfer.MinBandwidth {
+		return opts, control.NewError(control.ExitUsage, 18, "%d bytes per second are too few", req.BandwidthLimit).
+			Because("hosts hang up below %d", transfer.MinBandwidth)
+	}
 	if _, err := os.Lstat(req.Manifest); req.Manifest != "" && err == nil {
 		return opts, control.NewError(control.ExitUsage, 16, "%s exists", req.Manifest).
 			Because("a file is replaced only when asked for").Try("give --manifest another name")

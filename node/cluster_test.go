@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,7 +188,7 @@ func TestMeshesStayApart(t *testing.T) {
 	}
 }
 
-func TestCopyOfTheManifestReplacesNothing(t *testing.T) {
+func TestPutsThatAreRefused(t *testing.T) {
 	c := nodetest.New(t, 2, nodetest.Options{})
 	dir := t.TempDir()
 	from, there := filepath.Join(dir, "f"), filepath.Join(dir, "there")
@@ -196,12 +197,40 @@ func TestCopyOfTheManifestReplacesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := c.Client().Put(within(t), control.PutRequest{Path: from, Manifest: there}, nil, quiet)
-	var told *control.Error
-	if !errors.As(err, &told) || told.Exit != control.ExitUsage {
-		t.Errorf("put: %v", err)
+	client := c.Client()
+	for _, req := range []control.PutRequest{{Manifest: there}, {BandwidthLimit: 10}, {Scheme: "0+1"}, {Durability: "high"}} {
+		req.Path = from
+		_, err := client.Put(within(t), req, nil, quiet)
+		var told *control.Error
+		if !errors.As(err, &told) || told.Exit != control.ExitUsage {
+			t.Errorf("put %+v: %v", req, err)
+		}
 	}
 	if text, err := os.ReadFile(there); err != nil || string(text) != "text" {
 		t.Errorf("the file that was there is %q, %v", text, err)
+	}
+}
+
+func TestLostOwnerKeyIsTold(t *testing.T) {
+	var said bytes.Buffer
+	c := nodetest.New(t, 2, nodetest.Options{Logger: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))})
+	from := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(from, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Nodes[1].Node().Put(within(t), control.PutRequest{Path: from}, nil, quiet); err != nil {
+		t.Fatal(err)
+	}
+	c.Nodes[1].Stop()
+	if err := os.Remove(filepath.Join(c.Nodes[1].Config().Home, "owner.key")); err != nil {
+		t.Fatal(err)
+	}
+	if c.Nodes[0].Stop(); said.Len() > 0 {
+		t.Fatalf("said before: %s", &said)
+	}
+	c.Nodes[1].Start()
+	c.Nodes[1].Stop()
+	if !strings.Contains(said.String(), "owner.key is missing") {
+		t.Errorf("said: %s", &said)
 	}
 }

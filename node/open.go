@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"os"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
@@ -110,6 +112,7 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 
 // openEngine makes what moves whole files.
 func (n *Node) openEngine(context.Context) error {
+	n.warnOfLostKey()
 	seed, err := LoadOwnerKey(string(n.home))
 	if err != nil {
 		return err
@@ -119,6 +122,18 @@ func (n *Node) openEngine(context.Context) error {
 		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"),
 	})
 	return nil
+}
+
+// warnOfLostKey tells when a home has manifests and no owner.key: the new one
+// that is made then reads those files and cannot delete them.
+func (n *Node) warnOfLostKey() {
+	if _, err := os.Stat(n.home.ownerKey()); !errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if files, err := Files(string(n.home)); err == nil && len(files) > 0 {
+		n.log.Error("owner.key is missing and a new one is made: files put before can be read, and not be deleted",
+			"home", n.home, "manifests", len(files))
+	}
 }
 
 // openControl listens for commands.

@@ -9,6 +9,10 @@ import (
 // bandwidthBurst is the largest write that a limit is asked for at once.
 const bandwidthBurst = 256 << 10
 
+// MinBandwidth is the least that a put may be held to, in bytes a second: below
+// it hosts would hang up between two writes.
+const MinBandwidth = 32 << 10
+
 // slotsFor is how many transfers may share bytes a second: each should come to
 // a write every 10 s, for a host hangs up on one that is silent for 60 s.
 func slotsFor(bandwidth int64) int {

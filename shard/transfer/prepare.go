@@ -22,7 +22,7 @@ func (p *put) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.report(Progress{Phase: "find", Total: -1})
+	p.report(Progress{Phase: "find", Total: p.in.size})
 	answers := p.e.gather(ctx, p.candidates, wish.perHost(wish.schemeFor(shard.ArchiveHosts), shard.ArchiveHosts), p.opts.Lease)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -102,7 +102,7 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 	p.roster = newRoster(scheme, ids, wish.colocate)
 	if p.journal.resumed {
 		p.stale = p.journal.stale(time.Now())
-		p.report(Progress{Phase: "find", Total: -1, Note: "resuming an earlier put; what is safe already is not sent again"})
+		p.report(Progress{Phase: "find", Total: p.in.size, Note: "resuming an earlier put; what is safe already is not sent again"})
 		return nil
 	}
 	return p.journal.append(recordStart, start{
