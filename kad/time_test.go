@@ -28,6 +28,9 @@ type sim struct {
 
 // simulate runs a test under a clock of its own.
 func simulate(t *testing.T, test func(*sim)) {
+	if !bubbles {
+		t.Skip("skipped: the race detector and synctest crash the runtime together")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &sim{T: t, net: mocknet.New()}
 		t.Cleanup(func() { _ = s.net.Close() })

@@ -78,17 +78,28 @@ func (r *roster) replace(from peer.ID, l load) (peer.ID, bool) {
 	return h, ok
 }
 
-// supplant gives a host up for one that is ready, if there is one, and counts
-// the shard there as well, until either is released.
+// supplant gives the shard of a host that lags to one that is ready, if there is
+// one, and counts it there as well, until either is released. The laggard is
+// given up when a spare takes its place; otherwise later segments may need it.
 func (r *roster) supplant(from peer.ID, why string, l load) (peer.ID, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h, ok := r.ready(l, from)
-	if ok {
-		l[h]++
+	if !ok {
+		return "", false
+	}
+	l[h]++
+	if _, lost := r.lost[from]; !lost && r.spare() < 0 {
+		r.failing[from] = time.Now()
+	} else {
 		r.drop(from, why)
 	}
-	return h, ok
+	return h, true
+}
+
+// spare returns which spare could take a place, -1 if none.
+func (r *roster) spare() int {
+	return slices.IndexFunc(r.spares, func(s peer.ID) bool { return r.mayTake(s, load{}) })
 }
 
 // release takes a shard off a host.
@@ -176,7 +187,7 @@ func (r *roster) drop(h peer.ID, why string) {
 		if p != h {
 			continue
 		}
-		if at := slices.IndexFunc(r.spares, func(s peer.ID) bool { return r.mayTake(s, load{}) }); at >= 0 {
+		if at := r.spare(); at >= 0 {
 			r.places[i] = r.spares[at]
 			r.spares = slices.Delete(r.spares, at, at+1)
 		}
