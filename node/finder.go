@@ -109,9 +109,18 @@ func (f *finder) connected() []peer.AddrInfo {
 	return infos
 }
 
+// newTime is how long after it connected a peer may still say that it speaks
+// more: a node that starts dials before it serves.
+const newTime = 2 * time.Second
+
 // keepsNothing tells whether a peer has said which protocols it speaks, and
 // ours for shards is not one of them.
 func (f *finder) keepsNothing(id peer.ID) bool {
+	for _, c := range f.host.Network().ConnsToPeer(id) {
+		if time.Since(c.Stat().Opened) < newTime {
+			return false
+		}
+	}
 	all, err := f.host.Peerstore().GetProtocols(id)
 	if err != nil || len(all) == 0 {
 		return false

@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 func (n *Node) Run(ctx context.Context, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if ready != nil {
-		n.parts = append(n.parts, part{"start", n.whenServing(ready)})
+		n.addPart("start", n.whenServing(func(context.Context) error { ready(); return nil }))
 	}
 	for _, p := range n.parts {
 		group.Go(func() error {

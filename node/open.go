@@ -57,7 +57,7 @@ func (n *Node) openHost(context.Context) error {
 	n.cache = newPeerCache(n.home.peers(), n.host, exchange.ProtocolID(n.cfg.Mesh), n.log)
 	n.addPart("peer cache", n.cache.Run)
 	if usesMDNS(n.cfg) {
-		n.addPart("local network search", newLAN(n.host, n.cfg.Mesh, n.log).Run)
+		n.addPart("local network search", n.whenServing(newLAN(n.host, n.cfg.Mesh, n.log).Run))
 	}
 	return nil
 }
@@ -76,14 +76,14 @@ func (n *Node) openRouting(context.Context) (err error) {
 		return err
 	}
 	n.onClose(n.table.Close)
-	n.addPart("routing", n.table.Run)
+	n.addPart("routing", n.whenServing(n.table.Run))
 	n.joining = &joining{
 		size: n.table.Size,
 		hope: func() bool { return len(n.host.Network().Peers())+len(n.bootstrap.known()) > 0 },
 		call: func(ctx context.Context) { n.bootstrap.call(ctx, n.host) },
 		done: make(chan struct{}),
 	}
-	n.addPart("joining", n.joining.Run)
+	n.addPart("joining", n.whenServing(n.joining.Run))
 	n.finder = &finder{host: n.host, routing: n.table, met: n.bootstrap.known, speaks: exchange.ProtocolID(n.cfg.Mesh), joined: n.joining.wait}
 	return nil
 }
@@ -156,9 +156,10 @@ func (n *Node) openControl(context.Context) (err error) {
 	return nil
 }
 
-// whenServing calls ready once the host answers the shard protocol; for a node
-// that keeps nothing, at once.
-func (n *Node) whenServing(ready func()) func(context.Context) error {
+// whenServing is run once the host answers the shard protocol; for a node that
+// keeps nothing, at once. Peers learn what a node speaks when it connects, so
+// it calls nobody before that.
+func (n *Node) whenServing(run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		sub, err := n.host.EventBus().Subscribe(new(event.EvtLocalProtocolsUpdated), eventbus.BufSize(16))
 		if err != nil {
@@ -172,8 +173,7 @@ func (n *Node) whenServing(ready func()) func(context.Context) error {
 			case <-sub.Out():
 			}
 		}
-		ready()
-		return nil
+		return run(ctx)
 	}
 }
 
