@@ -51,7 +51,7 @@ func runRemove(ctx context.Context, s *session, c *urfave.Context) error {
 	if len(res.Unreached) == 0 {
 		return nil
 	}
-	s.out.warn("%d of %d hosts did not answer and keep their shards until their promise ends: %s", len(res.Unreached), res.Hosts, strings.Join(res.Unreached, " "))
+	s.out.warn("%d of %d hosts did not answer and keep their shards: %s", len(res.Unreached), res.Hosts, strings.Join(res.Unreached, " "))
 	return exitCode(control.ExitShortfall)
 }
 

@@ -153,8 +153,8 @@ func (h *holders) deadline(p peer.ID) time.Duration {
 	return max(hedgeFloor, time.Duration(hedgeFactor*float64(estimate)))
 }
 
-// maxExtra bounds what hosts may tell beyond the manifest: a get of a file with
-// more places than that finds them again when it comes to them.
+// How much of what hosts tell beyond the manifest is kept. A file with more
+// places than that relies on its manifest for the rest.
 const (
 	maxExtra   = 1 << 18 // places
 	maxHolders = 16      // of one place

@@ -22,11 +22,11 @@ type RemoveResult struct {
 	Name      string
 	Hosts     int
 	Deleted   int       // shards that went
-	Unreached []peer.ID // hosts that keep theirs until the lease ends
+	Unreached []peer.ID // hosts that were not told, and keep their shards
 }
 
 // Remove deletes a file at every host and then its manifest. Only the owner
-// can: [ErrNoKey]. Hosts that do not answer are told of; their leases run out.
+// can: [ErrNoKey]. Hosts that do not answer are listed, and keep what they have.
 // When nobody answers the manifest stays: [ErrNobodyDeleted].
 func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progress)) (RemoveResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)
