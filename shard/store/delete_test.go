@@ -79,17 +79,7 @@ func TestDeleteUnderWay(t *testing.T) {
 	o := newOwner(t, 1)
 	data := randomBytes(200_000)
 	lot := o.lot(t, data, 0, 0)
-	r, w := io.Pipe()
-	asked := make(chan struct{})
-	ended := make(chan error)
-	go func() {
-		_, err := h.store.Receive(context.Background(), lot, func(int64) (io.Reader, error) {
-			close(asked)
-			return r, nil
-		})
-		ended <- err
-	}()
-	<-asked
+	w, ended := beginReceive(h.store, lot)
 	if n, err := h.store.Delete(o.grant); n != 0 || err != nil {
 		t.Fatalf("deleted %d: %v", n, err)
 	}

@@ -164,22 +164,29 @@ func TestReceiveResumes(t *testing.T) {
 	}
 }
 
-func TestReceiveInProgress(t *testing.T) {
-	h := newHome(t)
-	o := newOwner(t, 1)
-	data := randomBytes(50_000)
-	lot := o.lot(t, data, 0, 0)
+// beginReceive starts taking in a lot and returns when its bytes are asked for:
+// where to write them, and how it ends.
+func beginReceive(s *Store, lot shard.Lot) (w *io.PipeWriter, ended chan error) {
 	r, w := io.Pipe()
 	asked := make(chan struct{})
-	ended := make(chan error)
+	ended = make(chan error)
 	go func() {
-		_, err := h.store.Receive(context.Background(), lot, func(int64) (io.Reader, error) {
+		_, err := s.Receive(context.Background(), lot, func(int64) (io.Reader, error) {
 			close(asked)
 			return r, nil
 		})
 		ended <- err
 	}()
 	<-asked
+	return w, ended
+}
+
+func TestReceiveInProgress(t *testing.T) {
+	h := newHome(t)
+	o := newOwner(t, 1)
+	data := randomBytes(50_000)
+	lot := o.lot(t, data, 0, 0)
+	w, ended := beginReceive(h.store, lot)
 	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrInProgress) {
 		t.Errorf("second transfer: %v", err)
 	}
