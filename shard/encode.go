@@ -81,3 +81,34 @@ func (c *Coder) Rebuild(shards [][]byte) error {
 	}
 	return nil
 }
+
+// Restore makes the shards of the wanted indices again, Data or Parity, from any
+// Data of the others; a missing shard has length 0, as for [Coder.Rebuild], and
+// those that nobody wants stay missing. It returns [wire.ErrDamaged] when fewer
+// than Data shards are there.
+func (c *Coder) Restore(shards [][]byte, want []int) error {
+	present := 0
+	for _, s := range shards {
+		if len(s) > 0 {
+			present++
+		}
+	}
+	if present < c.scheme.Data {
+		return fmt.Errorf("%d of %d data shards: %w", present, c.scheme.Data, wire.ErrDamaged)
+	}
+	if c.rs != nil {
+		required := make([]bool, len(shards))
+		for _, i := range want {
+			required[i] = true
+		}
+		return c.rs.ReconstructSome(shards, required)
+	}
+	for _, i := range want {
+		for _, s := range shards {
+			if c.scheme.Data == 1 && len(shards[i]) == 0 && len(s) > 0 {
+				shards[i] = append(shards[i][:0], s...)
+			}
+		}
+	}
+	return nil
+}

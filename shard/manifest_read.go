@@ -31,8 +31,8 @@ type Manifest struct {
 	Key         *FileKey // nil in a repair manifest
 	Private     *Private // nil in a repair manifest
 
-	src                                 io.ReaderAt
-	headAt, segmentsAt, placedAt, endAt int64
+	src                                          io.ReaderAt
+	headAt, segmentsAt, hostsAt, placedAt, endAt int64
 }
 
 // OpenManifest reads and checks a whole manifest of size bytes. It returns
@@ -209,7 +209,7 @@ func (m *Manifest) readSegments(r *frameReader) (private privateRecord, err erro
 
 // readPlacements reads the host table, and checks every placement against it.
 func (m *Manifest) readPlacements(r *frameReader) error {
-	m.placedAt = r.at
+	m.hostsAt, m.placedAt = r.at, r.at
 	next, known := uint32(0), map[peer.ID]bool{}
 	for r.at < m.endAt {
 		kind, payload, err := r.next()

@@ -3,6 +3,7 @@ package shard
 import (
 	"crypto/ed25519"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -124,18 +125,47 @@ func (r Receipt) Timely(now time.Time) error {
 	return nil
 }
 
-// Order is a LIST or DELETE: bound to one host and a time, so that it cannot
-// be replayed elsewhere or later.
+// Order is a LIST, AUDIT, RENEW, TURN or DELETE: bound to one host and a time,
+// so that it cannot be replayed elsewhere or later.
 type Order struct {
 	Grant    Digest  `cbor:"1,keyasint"`
 	Host     peer.ID `cbor:"2,keyasint"`
-	NotAfter int64   `cbor:"3,keyasint"` // Unix seconds
-	Cursor   []byte  `cbor:"4,keyasint,omitempty"`
+	NotAfter int64   `cbor:"3,keyasint"`           // Unix seconds
+	Cursor   []byte  `cbor:"4,keyasint,omitempty"` // LIST, RENEW: the page
+	Picks    []Pick  `cbor:"5,keyasint,omitempty"` // AUDIT
+	Lease    uint32  `cbor:"6,keyasint,omitempty"` // RENEW: seconds from now
+	Spots    []Spot  `cbor:"7,keyasint,omitempty"` // RENEW: only these; none: all, in pages, and the notes
+}
+
+// MaxPicks is the most leaves that one AUDIT may ask for, and the most spots
+// that one RENEW may name.
+const MaxPicks = 64
+
+// LeafSize is the bytes under one leaf of a shard's tree, the last one may have
+// fewer: what an audit asks for.
+const LeafSize = 16 << 10
+
+// Pick is one leaf that a host has to prove it holds.
+type Pick struct {
+	_     struct{} `cbor:",toarray"`
+	Shard ID
+	Leaf  uint32
+}
+
+// Spot is one place of a shard in a file.
+type Spot struct {
+	_       struct{} `cbor:",toarray"`
+	Shard   ID
+	Segment uint32
+	Index   uint8
 }
 
 // The kinds of an [Order], and so the domains of its signature.
 const (
 	OrderList   = "list"   // signed by the repair key
+	OrderAudit  = "audit"  // … as well
+	OrderRenew  = "renew"  // … as well
+	OrderTurn   = "turn"   // … as well
 	OrderDelete = "delete" // signed by the admin key
 )
 
@@ -162,6 +192,9 @@ func OpenOrder(s wire.Signed, key ed25519.PublicKey, kind, mesh string, grant Di
 	if now.Add(OrderMax+ClockSlack).Unix() < o.NotAfter {
 		return Order{}, fmt.Errorf("%s: good for longer than %s: %w", kind, OrderMax, wire.ErrBadRequest)
 	}
+	if len(o.Picks) > MaxPicks || len(o.Spots) > MaxPicks || time.Duration(o.Lease)*time.Second > LeaseMax {
+		return Order{}, fmt.Errorf("%s: %d picks, %d spots, lease of %d s: %w", kind, len(o.Picks), len(o.Spots), o.Lease, wire.ErrBadRequest)
+	}
 	return o, nil
 }
 
@@ -180,7 +213,8 @@ func PeerKey(id peer.ID) (ed25519.PublicKey, error) {
 
 // Lot is one offer that verified, as a store sees it.
 type Lot struct {
-	Peer        peer.ID // who is at the other end of the connection
+	Peer        peer.ID      // who is at the other end of the connection
+	From        netip.Prefix // the network it speaks from; zero on loopback
 	Grant       Grant
 	SignedGrant wire.Signed
 	Offer       Offer

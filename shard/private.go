@@ -21,6 +21,8 @@ type Private struct {
 	Mode    uint32 // Unix permission bits; a reader gets those in 0777
 	ModTime int64  // Unix nanoseconds
 	Content Digest // see [ContentHash]
+	Expires int64  // Unix seconds at which the owner lets it go; 0: never
+	Folder  bool   // the content is a folder: see package shard/folder
 }
 
 // privateBody is how a [Private] is written. The name is a byte string: not
@@ -32,6 +34,8 @@ type privateBody struct {
 	Mode    uint32 `cbor:"4,keyasint"`
 	ModTime int64  `cbor:"5,keyasint"`
 	Content Digest `cbor:"6,keyasint"`
+	Expires int64  `cbor:"7,keyasint,omitempty"`
+	Folder  bool   `cbor:"8,keyasint,omitempty"`
 }
 
 const modeBits = 0o777
@@ -48,7 +52,7 @@ func (p Private) seal(key FileKey) (privateRecord, error) {
 	if len(p.Name) > maxName {
 		return privateRecord{}, fmt.Errorf("name of %d bytes, at most %d fit a manifest", len(p.Name), maxName)
 	}
-	plain, err := wire.Marshal(privateBody{File: p.File, Name: []byte(p.Name), Size: p.Size, Mode: p.Mode, ModTime: p.ModTime, Content: p.Content})
+	plain, err := wire.Marshal(privateBody{File: p.File, Name: []byte(p.Name), Size: p.Size, Mode: p.Mode, ModTime: p.ModTime, Content: p.Content, Expires: p.Expires, Folder: p.Folder})
 	if err != nil {
 		return privateRecord{}, fmt.Errorf("private part: %w", err)
 	}
@@ -69,7 +73,7 @@ func (r privateRecord) open(key FileKey, locator Locator) (Private, error) {
 	if b.File.Locator() != locator || b.Size < 0 || len(b.Name) > maxName {
 		return Private{}, fmt.Errorf("%w: its private part belongs to another file", ErrManifest)
 	}
-	return Private{File: b.File, Name: string(b.Name), Size: b.Size, Mode: b.Mode & modeBits, ModTime: b.ModTime, Content: b.Content}, nil
+	return Private{File: b.File, Name: string(b.Name), Size: b.Size, Mode: b.Mode & modeBits, ModTime: b.ModTime, Content: b.Content, Expires: b.Expires, Folder: b.Folder}, nil
 }
 
 // ContentHash hashes a file's plaintext from the BLAKE3-256 hashes of its

@@ -29,6 +29,7 @@ const (
 	CodeNotFound     Code = 12
 	CodeDamaged      Code = 13
 	CodeTimeout      Code = 14
+	CodeStale        Code = 15
 )
 
 // One sentinel for each code, for errors.Is on either end of the wire.
@@ -47,6 +48,7 @@ var (
 	ErrNotFound     = &Error{CodeNotFound, "not found"}
 	ErrDamaged      = &Error{CodeDamaged, "bytes do not match their hash"}
 	ErrTimeout      = &Error{CodeTimeout, "no answer in time"}
+	ErrStale        = &Error{CodeStale, "a newer one is kept"}
 )
 
 // KindError is the kind of a frame that carries an [Error], in every protocol.
