@@ -219,6 +219,7 @@ type Lot struct {
 	SignedGrant wire.Signed
 	Offer       Offer
 	SignedOffer wire.Signed
+	Draft       bool // the put is not finished: gone after a day unless a RENEW confirms it
 }
 
 // Held is one shard that a host keeps for a file.
