@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"github.com/urfave/cli":               {"cli"},
 	"github.com/fxamacker/cbor":           {"wire"},
 	"github.com/klauspost/reedsolomon":    {"shard"},
+	"github.com/tyler-smith/go-bip39":     {"shard"},
 	"github.com/libp2p/go-libp2p-kad-dht": {"kad"},
 	"github.com/dgraph-io/badger":         {"kad", "node", "shard/store"},
 }
