@@ -115,6 +115,17 @@ func OpenReceipt(s wire.Signed, host peer.ID, mesh string, o Offer) (Receipt, er
 	return r, nil
 }
 
+// OpenRenewal returns the receipt in s when host signed it for a shard under
+// this grant, and it promises to keep it for at least lease seconds (less
+// [ClockSlack]). Which shard that is, the receipt says.
+func OpenRenewal(s wire.Signed, host peer.ID, mesh string, grant Digest, lease uint32) (Receipt, error) {
+	var r Receipt
+	if err := wire.Unmarshal(s.Body, &r); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	return OpenReceipt(s, host, mesh, Offer{Grant: grant, Shard: r.Shard, Segment: r.Segment, Index: r.Index, Length: r.Length, Lease: lease})
+}
+
 // Timely returns [wire.ErrExpired], wrapped, when the host's clock is further
 // than [ClockSlack] from now: its lease would end at another time than the
 // owner thinks, or has ended already.

@@ -2,13 +2,8 @@ package exchange_test
 
 import (
 	"errors"
-	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/exchange"
@@ -36,32 +31,6 @@ func TestAskWithoutRoom(t *testing.T) {
 	n.store.Limit(1000, 0)
 	if _, _, err := c.Offer(t.Context(), n.host.ID(), newFile(t).lot(t, 0, 0, body), body, nil); !errors.Is(err, wire.ErrFull) {
 		t.Errorf("offer over capacity: %v, want ErrFull", err)
-	}
-}
-
-func TestAdmitRefuses(t *testing.T) {
-	var asked []int64
-	n := serve(t, func(cfg *exchange.ServerConfig) {
-		cfg.Admit = func(_ peer.ID, from netip.Prefix, bytes int64) error {
-			if from.IsValid() {
-				t.Errorf("loopback counts for %v", from)
-			}
-			asked = append(asked, bytes)
-			return wire.ErrQuota.With("this network has had enough")
-		}
-	})
-	c, _ := dialler(t, exchange.Timeouts{}, n.host)
-	a, err := c.Ask(t.Context(), n.host.ID(), 5, shard.LeaseDefault)
-	if err != nil || a.Takes || !errors.Is(a.Why, wire.ErrQuota) {
-		t.Errorf("Ask = %+v, %v", a, err)
-	}
-	body := noise(1, 64)
-	_, _, err = c.Offer(t.Context(), n.host.ID(), newFile(t).lot(t, 0, 0, body), body, nil)
-	if !errors.Is(err, wire.ErrQuota) || !strings.Contains(err.Error(), "this network") {
-		t.Errorf("Offer: %v", err)
-	}
-	if !slices.Equal(asked, []int64{5, 64}) {
-		t.Errorf("asked about %v", asked)
 	}
 }
 

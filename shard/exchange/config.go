@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -20,19 +18,14 @@ type ServerConfig struct {
 	Mesh  string             // see [wire.ValidMesh]
 	Store Store
 
+	Keeper Keeper // nil: KEEP and TURN are answered UNSUPPORTED
+
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // the wall clock of receipts and orders; nil: time.Now
 
 	Limits   Limits
 	Timeouts Timeouts
-
-	// Admit may refuse an OFFER before any byte of it, or the room that an ASK
-	// is about, with a [*wire.Error]: the place for quotas over networks,
-	// since keys and peer ids are free. from is the IPv4 /24 or IPv6 /48 the peer speaks from,
-	// the zero Prefix on loopback; bytes is the length of the shard or the room. Nil admits
-	// all. It must not block.
-	Admit func(p peer.ID, from netip.Prefix, bytes int64) error
 }
 
 // Limits bounds what goes on at once at a host; what exceeds one is answered

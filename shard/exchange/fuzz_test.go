@@ -122,7 +122,7 @@ func wholeFile(t testing.TB, host peer.ID, now time.Time) [][]byte {
 	var streams [][]byte
 	for _, m := range []sample{
 		{kind: opAsk, message: askMessage{Bytes: 1, Lease: 60}},
-		{kind: opOffer, message: offerMessage{grant, offer}},
+		{kind: opOffer, message: offerMessage{Grant: grant, Offer: offer}},
 		{kind: opFetch, message: fetchMessage{Shard: shard.Sum(body)}},
 		{kind: opList, message: orderMessage{grant, list}},
 		{kind: opDelete, message: orderMessage{grant, del}},

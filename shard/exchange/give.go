@@ -80,12 +80,7 @@ func (s *Server) ask(_ context.Context, r *request) error {
 	if m.Bytes > maxAskedRoom {
 		return wire.ErrTooBig.With("room for %d bytes", m.Bytes)
 	}
-	if s.cfg.Admit != nil {
-		if err := s.cfg.Admit(r.peer, r.from, int64(m.Bytes)); err != nil {
-			return s.room(r, 0, err)
-		}
-	}
-	free, err := s.cfg.Store.Hold(r.peer, int64(m.Bytes))
+	free, err := s.cfg.Store.Hold(r.peer, r.from, int64(m.Bytes))
 	return s.room(r, free, err)
 }
 
@@ -103,9 +98,6 @@ func (s *Server) list(_ context.Context, r *request) error {
 	g, o, err := s.openOrder(r, shard.OrderList)
 	if err != nil {
 		return err
-	}
-	if len(o.Cursor) > maxCursor {
-		return wire.ErrBadRequest.With("cursor of %d bytes", len(o.Cursor))
 	}
 	rows, next, err := s.cfg.Store.Held(g.Admin, o.Cursor, maxRows)
 	if err != nil {
@@ -127,11 +119,16 @@ func (s *Server) delete(_ context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
+	if s.cfg.Keeper != nil {
+		if err := s.cfg.Keeper.Forget(g); err != nil {
+			return fmt.Errorf("forget: %w", err)
+		}
+	}
 	return s.reply(r, ansDeleted, deletedMessage{uint32(min(count, math.MaxUint32))})
 }
 
-// openOrder verifies all that a LIST or DELETE says: the first is signed by
-// the repair key, the other by the admin key.
+// openOrder verifies all that an order says: a DELETE is signed by the admin
+// key, the others by the repair key.
 func (s *Server) openOrder(r *request, kind string) (shard.Grant, shard.Order, error) {
 	var m orderMessage
 	if err := wire.Unmarshal(r.payload, &m); err != nil {
@@ -146,5 +143,8 @@ func (s *Server) openOrder(r *request, kind string) (shard.Grant, shard.Order, e
 		key = g.Admin
 	}
 	o, err := shard.OpenOrder(m.Order, key, kind, s.cfg.Mesh, shard.GrantDigest(m.Grant), s.cfg.Host.ID(), s.cfg.Now())
+	if err == nil && len(o.Cursor) > maxCursor {
+		err = wire.ErrBadRequest.With("cursor of %d bytes", len(o.Cursor))
+	}
 	return g, o, err
 }

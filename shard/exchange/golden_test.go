@@ -116,7 +116,7 @@ func TestLimitsFit(t *testing.T) {
 		limit   int
 	}{
 		{heldMessage{rows, make([]byte, maxCursor)}, maxHeld},
-		{offerMessage{big, big}, maxRequest},
+		{offerMessage{big, big, true}, maxRequest},
 		{orderMessage{big, big}, maxRequest},
 		{receiptMessage{big}, maxAnswer},
 		{roomMessage{Free: 1 << 62, Why: wire.ErrFull.With("%s", strings.Repeat("x", 512))}, maxAnswer},

@@ -32,6 +32,7 @@ var codeNames = map[wire.Code]string{
 	wire.CodeNotFound:     "not_found",
 	wire.CodeDamaged:      "damaged",
 	wire.CodeTimeout:      "timeout",
+	wire.CodeStale:        "stale",
 }
 
 // outcome names how an operation ended: the code answered, "gone" when there
@@ -65,7 +66,7 @@ func newMetrics() *metrics {
 		operations: prometheus.NewCounterVec(prometheus.CounterOpts(opts("operations_total",
 			"Operations of other peers, by kind and by the code they were answered with.")), []string{"kind", "code"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts(opts("bytes_total",
-			"Shard bytes taken in and given out.")), []string{"direction"}),
+			"Bytes of shards, proofs, notes and manifests taken in and given out.")), []string{"direction"}),
 		transfers: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("transfers",
 			"Transfers under way.")), []string{"direction"}),
 	}

@@ -14,11 +14,14 @@ import (
 )
 
 // Outgoing is a shard on its way to a host: the grant and the offer as they
-// are signed, and what the offer says.
+// are signed, and what the offer says. A draft belongs to a put that is not
+// finished: whatever the receipt says, the host drops it after a day unless a
+// RENEW has confirmed it.
 type Outgoing struct {
 	Grant wire.Signed
 	Offer wire.Signed
 	Terms shard.Offer
+	Draft bool
 }
 
 // lastWord is how long after a write broke the host's reason may still come.
@@ -61,10 +64,10 @@ func (c *Client) offer(ctx context.Context, p peer.ID, o Outgoing, body []byte, 
 	if err != nil {
 		return wire.Signed{}, err
 	}
-	kind, payload, err := call.request(c.timeouts.Answer, opOffer, offerMessage{o.Grant, o.Offer},
+	kind, payload, err := call.request(c.timeouts.Answer, opOffer, offerMessage{o.Grant, o.Offer, o.Draft},
 		map[byte]int{ansReady: maxAnswer, ansDone: maxAnswer})
 	if err == nil && kind == ansReady {
-		payload, err = c.push(call, payload, body, sent)
+		payload, err = c.pushFrom(call, payload, body, sent)
 	}
 	var m receiptMessage
 	if err == nil {
@@ -73,10 +76,9 @@ func (c *Client) offer(ctx context.Context, p peer.ID, o Outgoing, body []byte, 
 	return m.Receipt, call.end(err)
 }
 
-// push sends what the host still wants of body and returns the payload of
-// RECEIPT. While it writes, a goroutine reads: a host that has had enough says
-// so at any time.
-func (c *Client) push(call *call, ready, body []byte, sent func(n int)) ([]byte, error) {
+// pushFrom sends what the host still wants of body and returns the payload of
+// RECEIPT.
+func (c *Client) pushFrom(call *call, ready, body []byte, sent func(n int)) ([]byte, error) {
 	var m readyMessage
 	if err := decode(ready, &m); err != nil {
 		return nil, err
@@ -85,7 +87,14 @@ func (c *Client) push(call *call, ready, body []byte, sent func(n int)) ([]byte,
 		return nil, fmt.Errorf("%w: READY at %d of %d bytes", ErrProtocol, m.Offset, len(body))
 	}
 	body = body[m.Offset:]
-	out := c.timeouts.pace(call.Stream, int64(len(body)))
+	return c.push(call, int64(len(body)), ansReceipt, func(w io.Writer) error { return write(w, body, sent) })
+}
+
+// push sends length bytes by send and returns the payload of the answer of
+// kind. While it writes, a goroutine reads: a host that has had enough says so
+// at any time.
+func (c *Client) push(call *call, length int64, kind byte, send func(io.Writer) error) ([]byte, error) {
+	out := c.timeouts.pace(call.Stream, length)
 	if err := call.SetReadDeadline(out.end); err != nil {
 		return nil, err
 	}
@@ -95,13 +104,13 @@ func (c *Client) push(call *call, ready, body []byte, sent func(n int)) ([]byte,
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		_, payload, err := readAnswer(call, map[byte]int{ansReceipt: maxAnswer})
+		_, payload, err := readAnswer(call, map[byte]int{kind: maxAnswer})
 		if err != nil {
 			_ = call.Reset() // wakes the writer
 		}
 		answers <- answer{payload, err}
 	}()
-	writeErr := write(out, body, sent)
+	writeErr := send(out)
 	wait := c.timeouts.Idle
 	if writeErr != nil {
 		wait = lastWord

@@ -30,11 +30,6 @@ func (s *Server) offer(ctx context.Context, r *request) error {
 		return err
 	}
 	length := int64(lot.Offer.Length)
-	if s.cfg.Admit != nil {
-		if err := s.cfg.Admit(r.peer, r.from, length); err != nil {
-			return err
-		}
-	}
 	if err := s.in.enter(r.peer, r.from, length); err != nil {
 		return err
 	}
@@ -79,7 +74,9 @@ func openLot(r *request, mesh string) (shard.Lot, error) {
 	if err := checkLease(o.Lease); err != nil {
 		return shard.Lot{}, err
 	}
-	return shard.Lot{Peer: r.peer, Grant: g, SignedGrant: m.Grant, Offer: o, SignedOffer: m.Offer}, nil
+	return shard.Lot{
+		Peer: r.peer, From: r.from, Grant: g, SignedGrant: m.Grant, Offer: o, SignedOffer: m.Offer, Draft: m.Draft,
+	}, nil
 }
 
 func checkLease(seconds uint32) error {

@@ -33,7 +33,14 @@ var operations = map[byte]operation{
 	opOffer:  {"offer", (*Server).offer},
 	opFetch:  {"fetch", (*Server).fetch},
 	opList:   {"list", (*Server).list},
+	opAudit:  {"audit", (*Server).audit},
+	opRenew:  {"renew", (*Server).renew},
 	opDelete: {"delete", (*Server).delete},
+
+	opNotePut: {"note_put", (*Server).notePut},
+	opNoteGet: {"note_get", (*Server).noteGet},
+	opKeep:    {"keep", (*Server).keep},
+	opTurn:    {"turn", (*Server).turn},
 }
 
 // errCut means that an answer broke off where no REJECT can stand: the stream

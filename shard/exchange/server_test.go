@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ type slowStore struct {
 	entered, leave chan struct{}
 }
 
-func (s slowStore) Hold(peer.ID, int64) (int64, error) {
+func (s slowStore) Hold(peer.ID, netip.Prefix, int64) (int64, error) {
 	close(s.entered)
 	<-s.leave
 	return 0, nil

@@ -65,7 +65,7 @@ func (s *Store) begin(key lease, lot shard.Lot) (end time.Time, done bool, err e
 func (s *Store) lease(key lease, lot shard.Lot) time.Time {
 	o := lot.Offer
 	end := s.now().Add(time.Duration(o.Lease) * time.Second)
-	s.leases[key] = row{shard.Held{Shard: o.Shard, Segment: o.Segment, Index: o.Index, Length: o.Length, LeaseEnd: end.Unix()}, lot.Peer}
+	s.leases[key] = row{shard.Held{Shard: o.Shard, Segment: o.Segment, Index: o.Index, Length: o.Length, LeaseEnd: end.Unix()}, lot.Peer, lot.Draft}
 	return end
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"io"
+	"net/netip"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -14,7 +15,7 @@ import (
 )
 
 // Hold says what is free and whether bytes would fit. It reserves nothing.
-func (s *Store) Hold(asker peer.ID, bytes int64) (int64, error) {
+func (s *Store) Hold(asker peer.ID, _ netip.Prefix, bytes int64) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	free, err := s.room(asker, bytes)
@@ -60,6 +61,19 @@ func (s *Store) Open(id shard.ID) (io.ReadSeekCloser, int64, error) {
 func (s *Store) Held(owner ed25519.PublicKey, after []byte, limit int) ([]shard.Held, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	keys, next, err := s.page(string(owner), after, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := []shard.Held{}
+	for _, key := range keys {
+		rows = append(rows, s.leases[key].held)
+	}
+	return rows, next, nil
+}
+
+// page returns at most limit of an owner's leases, in order.
+func (s *Store) page(admin string, after []byte, limit int) ([]lease, []byte, error) {
 	from := 0
 	if after != nil {
 		if len(after) != 4 {
@@ -67,20 +81,20 @@ func (s *Store) Held(owner ed25519.PublicKey, after []byte, limit int) ([]shard.
 		}
 		from = int(binary.BigEndian.Uint32(after))
 	}
-	var rows []shard.Held
-	for key, r := range s.leases {
-		if key.admin == string(owner) {
-			rows = append(rows, r.held)
+	var keys []lease
+	for key := range s.leases {
+		if key.admin == admin {
+			keys = append(keys, key)
 		}
 	}
-	slices.SortFunc(rows, func(a, b shard.Held) int {
-		return (int(a.Segment)<<8 + int(a.Index)) - (int(b.Segment)<<8 + int(b.Index))
+	slices.SortFunc(keys, func(a, b lease) int {
+		return (int(a.segment)<<8 + int(a.index)) - (int(b.segment)<<8 + int(b.index))
 	})
-	rows = rows[min(from, len(rows)):]
-	if len(rows) <= limit {
-		return rows, nil, nil
+	keys = keys[min(from, len(keys)):]
+	if len(keys) <= limit {
+		return keys, nil, nil
 	}
-	return rows[:limit], binary.BigEndian.AppendUint32(nil, uint32(from+limit)), nil
+	return keys[:limit], binary.BigEndian.AppendUint32(nil, uint32(from+limit)), nil
 }
 
 // Delete implements exchange.Store.
@@ -97,9 +111,16 @@ func (s *Store) Delete(grant shard.Grant) (int, error) {
 		delete(s.leases, key)
 		s.used[r.peer] -= int64(r.held.Length)
 	}
+	for key, n := range s.notes {
+		if key.admin == string(grant.Admin) {
+			delete(s.notes, key)
+			s.used[n.Peer] -= int64(n.Note.Length)
+		}
+	}
 	for id := range s.shards {
 		if !s.wanted(id) {
 			delete(s.shards, id)
+			delete(s.trees, id)
 		}
 	}
 	return gone, nil

@@ -19,9 +19,11 @@ type Store struct {
 
 	mu        sync.Mutex
 	shards    map[shard.ID][]byte
+	trees     map[shard.ID][]byte // of the shards that were proven
 	leases    map[lease]row
 	arriving  map[lease]bool
 	partial   map[lease][]byte
+	notes     map[noteKey]shard.NoteLot
 	deleted   map[string]bool // admin keys
 	used      map[peer.ID]int64
 	delivered int64
@@ -37,14 +39,22 @@ type lease struct {
 }
 
 type row struct {
-	held shard.Held
-	peer peer.ID
+	held  shard.Held
+	peer  peer.ID
+	draft bool
+}
+
+// noteKey names the place of a note.
+type noteKey struct {
+	locator shard.Locator
+	admin   string
+	writer  uint32
 }
 
 // NewStore returns an empty store without limits.
 func NewStore() *Store {
 	return &Store{
-		shards: map[shard.ID][]byte{}, leases: map[lease]row{}, arriving: map[lease]bool{},
+		shards: map[shard.ID][]byte{}, trees: map[shard.ID][]byte{}, notes: map[noteKey]shard.NoteLot{}, leases: map[lease]row{}, arriving: map[lease]bool{},
 		partial: map[lease][]byte{}, deleted: map[string]bool{}, used: map[peer.ID]int64{}, now: time.Now,
 	}
 }
@@ -87,6 +97,7 @@ func (s *Store) Damage(id shard.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if data, ok := s.shards[id]; ok {
+		s.tree(id) // of the good bytes
 		data = bytes.Clone(data)
 		data[len(data)/2] ^= 1
 		s.shards[id] = data
