@@ -46,7 +46,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	var stored counters
 	leases := make(map[shard.ID]uint32)
 	owners := make(map[admin]uint32)
-	peers := make(map[peer.ID]int64)
+	peers, networks := make(map[peer.ID]int64), make(map[string]int64)
 	places := 0
 	err := s.view(func(tx tx) error {
 		if _, err := tx.get([]byte(keyCounters), &stored); err != nil {
@@ -73,6 +73,9 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 			leases[id]++
 			owners[owner]++
 			peers[peer.ID(row.Peer)] += diskSize(lengths[id].Length)
+			if row.Network != nil {
+				networks[string(row.Network)] += diskSize(lengths[id].Length)
+			}
 			for _, at := range row.Places {
 				if ok, err := tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
 					t.Errorf("lease without its place %v: %v", at, err)
@@ -90,9 +93,15 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 			}
 		}
 		for who, bytes := range peers {
-			var row peerRow
+			var row spentRow
 			if _, err := tx.get(peerKey(who), &row); err != nil || row.Bytes != bytes {
 				t.Errorf("peer %v is charged %d, has %d: %v", who, row.Bytes, bytes, err)
+			}
+		}
+		for which, bytes := range networks {
+			var row spentRow
+			if _, err := tx.get(networkKey(which), &row); err != nil || row.Bytes != bytes {
+				t.Errorf("network %x is charged %d, has %d: %v", which, row.Bytes, bytes, err)
 			}
 		}
 		for who, n := range owners {
@@ -104,7 +113,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 				t.Error("file without a locator")
 			}
 		}
-		expect := map[string]int{keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyDoomed: 0, keyDelete: 0}
+		expect := map[string]int{keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0}
 		for kind, want := range expect {
 			got := 0
 			if err := tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {

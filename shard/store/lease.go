@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -110,8 +108,9 @@ func (b *batch) addLease(lot bid) (end time.Time, fresh bool, err error) {
 		return end, false, err
 	}
 	if !known {
-		row.Peer = []byte(lot.Peer)
-		if err := b.chargePeer(lot.Peer, diskSize(o.Length)); err != nil {
+		who := payerOf(lot.Peer, lot.From)
+		row.Peer, row.Network = []byte(who.peer), []byte(who.network)
+		if err := b.charge(who, diskSize(o.Length)); err != nil {
 			return end, false, err
 		}
 	}
@@ -170,7 +169,7 @@ func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, 
 	if err != nil || !known {
 		return row, false, err
 	}
-	if err := b.chargePeer(peer.ID(row.Peer), -diskSize(file.Length)); err != nil {
+	if err := b.charge(row.payer(), -diskSize(file.Length)); err != nil {
 		return row, false, err
 	}
 	if file.Leases--; file.Leases > 0 {

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -26,19 +27,37 @@ const (
 
 // hold is room promised to a peer that has not begun to send.
 type hold struct {
-	bytes int64
-	until time.Time
+	bytes   int64
+	network string // see payer
+	until   time.Time
 }
 
-// Hold promises asker room for bytes of shards, for [HoldTime]; its transfers
-// draw on it. A peer has one hold: a further one takes its place. With bytes 0
-// nothing is promised, and an earlier hold stays. free is what the asker could
-// store now, its own hold included, and comes with every error:
-// [wire.ErrFull], [wire.ErrQuota], [wire.ErrBusy] (too many holds) or
-// [wire.ErrBadRequest] (negative).
-func (s *Store) Hold(asker peer.ID, bytes int64) (free int64, err error) {
+// payer is whom the quotas count against.
+type payer struct {
+	peer    peer.ID
+	network string // a netip.Prefix in its binary form; "" counts against none
+}
+
+func payerOf(p peer.ID, from netip.Prefix) payer {
+	if !from.IsValid() {
+		return payer{peer: p}
+	}
+	network, _ := from.Masked().MarshalBinary() // gives no error
+	return payer{peer: p, network: string(network)}
+}
+
+func (r leaseRow) payer() payer { return payer{peer: peer.ID(r.Peer), network: string(r.Network)} }
+
+// Hold promises asker, who speaks from a network (zero: loopback), room for
+// bytes of shards, for [HoldTime]; its transfers draw on it. A peer has one
+// hold: a further one takes its place. With bytes 0 nothing is promised, and an
+// earlier hold stays. free is what the asker could store now, its own hold
+// included, and comes with every error: [wire.ErrFull], [wire.ErrQuota],
+// [wire.ErrBusy] (too many holds) or [wire.ErrBadRequest] (negative).
+func (s *Store) Hold(asker peer.ID, from netip.Prefix, bytes int64) (free int64, err error) {
+	who := payerOf(asker, from)
 	diskFree := s.diskFree()
-	used, err := s.peerUsed(asker)
+	used, err := s.spent(who)
 	if err != nil {
 		return 0, fmt.Errorf("hold: %w", err)
 	}
@@ -47,7 +66,7 @@ func (s *Store) Hold(asker peer.ID, bytes int64) (free int64, err error) {
 	s.expireHolds()
 	own := s.holds[asker].bytes
 	room := s.room(diskFree, own)
-	left := s.peerLeft(asker, used)
+	left := s.quotaLeft(who, used)
 	free = withoutTrees(min(room, left))
 	switch {
 	case bytes < 0:
@@ -61,10 +80,26 @@ func (s *Store) Hold(asker peer.ID, bytes int64) (free int64, err error) {
 	case own == 0 && len(s.holds) >= maxHolds:
 		return free, s.metrics.reject(wire.ErrBusy)
 	}
-	want := withTrees(bytes)
-	s.held += want - own
-	s.holds[asker] = hold{bytes: want, until: s.now().Add(HoldTime)}
+	s.promise(asker, hold{bytes: withTrees(bytes), network: who.network, until: s.now().Add(HoldTime)})
 	return free, nil
+}
+
+// promise puts h in the place of the asker's hold. The caller holds mu.
+func (s *Store) promise(asker peer.ID, h hold) {
+	old := s.holds[asker]
+	s.held += h.bytes - old.bytes
+	add(s.heldBy, old.network, -old.bytes)
+	add(s.heldBy, h.network, h.bytes)
+	if s.holds[asker] = h; h.bytes == 0 {
+		delete(s.holds, asker)
+	}
+}
+
+// add changes a sum, and forgets it when nothing is left.
+func add[K comparable](sums map[K]int64, key K, bytes int64) {
+	if sums[key] += bytes; sums[key] == 0 {
+		delete(sums, key)
+	}
 }
 
 // withTrees adds to bytes of shards what their trees take, rounded up.
@@ -78,16 +113,16 @@ func withoutTrees(bytes int64) int64 { return max(0, (bytes-64)/257*256+min((byt
 // [wire.ErrQuota].
 func (s *Store) reserve(t *transfer, size int64) error {
 	diskFree := s.diskFree()
-	used, err := s.peerUsed(t.peer)
+	used, err := s.spent(t.payer)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireHolds()
-	own := s.holds[t.peer]
+	own := s.holds[t.payer.peer]
 	more := size - t.charge
-	if more > s.peerLeft(t.peer, used) {
+	if more > s.quotaLeft(t.payer, used) {
 		return wire.ErrQuota
 	}
 	if more > s.room(diskFree, own.bytes) {
@@ -96,11 +131,7 @@ func (s *Store) reserve(t *transfer, size int64) error {
 	s.charge(t, size)
 	if drawn := min(own.bytes, max(0, more)); drawn > 0 {
 		own.bytes -= drawn
-		s.held -= drawn
-		s.holds[t.peer] = own
-		if own.bytes == 0 {
-			delete(s.holds, t.peer)
-		}
+		s.promise(t.payer.peer, own)
 	}
 	return nil
 }
@@ -108,10 +139,8 @@ func (s *Store) reserve(t *transfer, size int64) error {
 // charge sets what a transfer is charged for. The caller holds mu.
 func (s *Store) charge(t *transfer, bytes int64) {
 	s.inFlight += bytes - t.charge
-	s.byPeer[t.peer] += bytes - t.charge
-	if s.byPeer[t.peer] == 0 {
-		delete(s.byPeer, t.peer)
-	}
+	add(s.byPeer, t.payer.peer, bytes-t.charge)
+	add(s.byNetwork, t.payer.network, bytes-t.charge)
 	t.charge = bytes
 }
 
@@ -122,13 +151,39 @@ func (s *Store) room(diskFree, own int64) int64 {
 	return max(0, min(s.capacity-s.count.Used, diskFree-s.minFree-indexRoom)-promised)
 }
 
-// peerLeft is what a peer may still store, its holds aside. The caller holds
-// mu.
-func (s *Store) peerLeft(p peer.ID, used int64) int64 {
-	if s.perPeer <= 0 {
-		return math.MaxInt64
+// spent is what leases count against a payer's quotas.
+type spent struct{ peer, network int64 }
+
+func (s *Store) spent(who payer) (used spent, err error) {
+	if s.perPeer <= 0 && s.perPrefix <= 0 {
+		return used, nil
 	}
-	return max(0, s.perPeer-used-s.byPeer[p])
+	var byPeer, byNetwork spentRow
+	err = s.view(func(t tx) error {
+		if _, err := t.get(peerKey(who.peer), &byPeer); err != nil {
+			return err
+		}
+		_, err := t.get(networkKey(who.network), &byNetwork)
+		return err
+	})
+	return spent{byPeer.Bytes, byNetwork.Bytes}, err
+}
+
+// quotaLeft is what a payer may still store, the peer's own hold aside. The
+// caller holds mu.
+func (s *Store) quotaLeft(who payer, used spent) int64 {
+	left := int64(math.MaxInt64)
+	if s.perPeer > 0 {
+		left = s.perPeer - used.peer - s.byPeer[who.peer]
+	}
+	if s.perPrefix > 0 && who.network != "" {
+		held := s.heldBy[who.network]
+		if own := s.holds[who.peer]; own.network == who.network {
+			held -= own.bytes
+		}
+		left = min(left, s.perPrefix-used.network-s.byNetwork[who.network]-held)
+	}
+	return max(0, left)
 }
 
 // expireHolds takes back what was promised too long ago. The caller holds mu.
@@ -136,22 +191,9 @@ func (s *Store) expireHolds() {
 	now := s.now()
 	for p, h := range s.holds {
 		if !now.Before(h.until) {
-			s.held -= h.bytes
-			delete(s.holds, p)
+			s.promise(p, hold{})
 		}
 	}
-}
-
-func (s *Store) peerUsed(p peer.ID) (int64, error) {
-	if s.perPeer <= 0 {
-		return 0, nil
-	}
-	var row peerRow
-	err := s.view(func(t tx) error {
-		_, err := t.get(peerKey(p), &row)
-		return err
-	})
-	return row.Bytes, err
 }
 
 func (s *Store) diskFree() int64 {
@@ -163,14 +205,21 @@ func (s *Store) diskFree() int64 {
 	return free
 }
 
-// chargePeer changes what a peer's leases come to.
-func (b *batch) chargePeer(p peer.ID, bytes int64) error {
-	var row peerRow
-	if _, err := b.get(peerKey(p), &row); err != nil {
+// charge changes what counts against a payer's quotas.
+func (b *batch) charge(who payer, bytes int64) error {
+	if err := b.spend(peerKey(who.peer), bytes); err != nil || who.network == "" {
+		return err
+	}
+	return b.spend(networkKey(who.network), bytes)
+}
+
+func (b *batch) spend(key []byte, bytes int64) error {
+	var row spentRow
+	if _, err := b.get(key, &row); err != nil {
 		return err
 	}
 	if row.Bytes += bytes; row.Bytes <= 0 {
-		return b.del(peerKey(p))
+		return b.del(key)
 	}
-	return b.put(peerKey(p), row)
+	return b.put(key, row)
 }

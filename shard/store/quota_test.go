@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -26,24 +27,24 @@ func TestHold(t *testing.T) {
 	var clock testClock
 	h := newHome(t, clock.use, func(s *Store) { s.capacity = 1 << 20 })
 	a, b := newOwner(t, 1), newOwner(t, 2)
-	free, err := h.store.Hold(a.peer, 0)
+	free, err := h.store.Hold(a.peer, netip.Prefix{}, 0)
 	if err != nil || free < 1<<20-5000 || free > 1<<20 {
 		t.Fatalf("asked: %d free, %v", free, err)
 	}
-	if _, err := h.store.Hold(a.peer, 900_000); err != nil {
+	if _, err := h.store.Hold(a.peer, netip.Prefix{}, 900_000); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := h.store.Hold(b.peer, 900_000); !errors.Is(err, wire.ErrFull) || left > 150_000 || left < 100_000 {
+	if left, err := h.store.Hold(b.peer, netip.Prefix{}, 900_000); !errors.Is(err, wire.ErrFull) || left > 150_000 || left < 100_000 {
 		t.Errorf("second asker: %d free, %v", left, err)
 	}
-	if again, err := h.store.Hold(a.peer, 0); again != free || err != nil {
+	if again, err := h.store.Hold(a.peer, netip.Prefix{}, 0); again != free || err != nil {
 		t.Errorf("the first asker has %d, its hold included; before it was %d", again, free)
 	}
-	if _, err := h.store.Hold(a.peer, 950_000); err != nil {
+	if _, err := h.store.Hold(a.peer, netip.Prefix{}, 950_000); err != nil {
 		t.Errorf("a further hold takes the place of the first: %v", err)
 	}
 	clock.pass(HoldTime)
-	if _, err := h.store.Hold(b.peer, 900_000); err != nil {
+	if _, err := h.store.Hold(b.peer, netip.Prefix{}, 900_000); err != nil {
 		t.Errorf("after a minute: %v", err)
 	}
 	if u := h.store.Usage(); u.Held != withTrees(900_000) {
@@ -54,7 +55,7 @@ func TestHold(t *testing.T) {
 func TestHoldIsDrawnOn(t *testing.T) {
 	h := newHome(t, func(s *Store) { s.capacity = 1 << 20 })
 	a, b := newOwner(t, 1), newOwner(t, 2)
-	if _, err := h.store.Hold(a.peer, 1_000_000); err != nil {
+	if _, err := h.store.Hold(a.peer, netip.Prefix{}, 1_000_000); err != nil {
 		t.Fatal(err)
 	}
 	data := randomBytes(100_000)
@@ -77,7 +78,7 @@ func TestHoldIsNoRoom(t *testing.T) {
 	room := &roomyDisk{bytes: indexRoom + 2<<20}
 	h := newHome(t, func(s *Store) { s.disk = room })
 	o := newOwner(t, 1)
-	if _, err := h.store.Hold(o.peer, 1<<20); err != nil {
+	if _, err := h.store.Hold(o.peer, netip.Prefix{}, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	room.bytes = indexRoom + 100_000
@@ -85,7 +86,7 @@ func TestHoldIsNoRoom(t *testing.T) {
 	if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrFull) {
 		t.Errorf("more than the disk has: %v", err)
 	}
-	if free, err := h.store.Hold(o.peer, 1<<20); !errors.Is(err, wire.ErrFull) || free > 100_000 || free < 99_000 {
+	if free, err := h.store.Hold(o.peer, netip.Prefix{}, 1<<20); !errors.Is(err, wire.ErrFull) || free > 100_000 || free < 99_000 {
 		t.Errorf("held again: %d free, %v", free, err)
 	}
 }
@@ -147,7 +148,7 @@ func TestPeerQuota(t *testing.T) {
 	if _, err := h.store.Receive(t.Context(), second.lot(t, first, 0, 0), sendsNothing(t)); !errors.Is(err, wire.ErrQuota) {
 		t.Errorf("a further lease beyond the quota: %v", err)
 	}
-	if free, err := h.store.Hold(a.peer, 60_000); !errors.Is(err, wire.ErrQuota) || free > 50_000 || free < 48_000 {
+	if free, err := h.store.Hold(a.peer, netip.Prefix{}, 60_000); !errors.Is(err, wire.ErrQuota) || free > 50_000 || free < 48_000 {
 		t.Errorf("hold: %d free, %v", free, err)
 	}
 	mustReceive(t, h.store, b.lot(t, more, 0, 0), more)
@@ -231,5 +232,56 @@ func TestIndexFloor(t *testing.T) {
 	if n, err := h.store.Delete(o.grant); n != 1 || err != nil {
 		t.Errorf("deleted %d: %v", n, err)
 	}
+	checkWhole(t, h.store)
+}
+
+// TestNetworkQuota holds peers of one network to their share together: what is
+// stored, on its way and held counts, a restart changes nothing, and other
+// networks and loopback are free of it.
+func TestNetworkQuota(t *testing.T) {
+	bound := func(s *Store) { s.perPrefix = 250_000 }
+	h := newHome(t, bound)
+	near, far := netip.MustParsePrefix("192.0.2.77/24"), netip.MustParsePrefix("2001:db8::/48")
+	same := netip.MustParsePrefix("192.0.2.0/24")
+	a, b, c := newOwner(t, 1), newOwner(t, 2), newOwner(t, 3)
+	offer := func(o *owner, from netip.Prefix, n int, segment uint32) (shard.Lot, []byte) {
+		data := randomBytes(n)
+		lot := o.lot(t, data, segment, 0)
+		lot.From = from
+		return lot, data
+	}
+	refused := func(o *owner, from netip.Prefix, n int) {
+		t.Helper()
+		lot, _ := offer(o, from, n, 99)
+		if _, err := h.store.Receive(t.Context(), lot, sendsNothing(t)); !errors.Is(err, wire.ErrQuota) {
+			t.Errorf("beyond the network's quota: %v", err)
+		}
+	}
+	stored, data := offer(a, near, 100_000, 0)
+	mustReceive(t, h.store, stored, data)
+	broken, _ := offer(b, same, 100_000, 0)
+	breakOff(t, h.store, broken, 90_000)
+	refused(c, same, 80_000)
+	h.reopen(t, bound)
+	refused(c, same, 80_000)
+	if _, err := h.store.Hold(c.peer, same, 60_000); err != nil {
+		t.Fatal(err)
+	}
+	refused(a, same, 30_000)
+	if free, err := h.store.Hold(a.peer, same, 30_000); !errors.Is(err, wire.ErrQuota) || free > 10_000 {
+		t.Errorf("hold beside another's: %d free, %v", free, err)
+	}
+	if _, err := h.store.Hold(c.peer, same, 50_000); err != nil {
+		t.Errorf("a hold in place of its own: %v", err)
+	}
+	for i, from := range []netip.Prefix{far, {}} {
+		lot, data := offer(c, from, 200_000, uint32(i))
+		mustReceive(t, h.store, lot, data)
+	}
+	if _, err := h.store.Delete(a.grant); err != nil {
+		t.Fatal(err)
+	}
+	lot, data := offer(c, same, 100_000, 5)
+	mustReceive(t, h.store, lot, data)
 	checkWhole(t, h.store)
 }

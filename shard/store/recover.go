@@ -124,7 +124,8 @@ func (s *Store) recoverTransfer(name transferName, row intentRow) error {
 	if len(row.Admin) != len(admin{}) {
 		return fmt.Errorf("intent row: admin key of %d bytes: %w", len(row.Admin), wire.ErrBadRequest)
 	}
-	t := &transfer{name: name, shard: row.Shard, owner: admin(row.Admin), peer: peer.ID(row.Peer), length: row.Length, intended: true}
+	who := payer{peer: peer.ID(row.Peer), network: string(row.Network)}
+	t := &transfer{name: name, shard: row.Shard, owner: admin(row.Admin), payer: who, length: row.Length, intended: true}
 	deleted, err := s.returnToTemp(t)
 	if err != nil {
 		return err

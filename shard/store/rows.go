@@ -22,6 +22,7 @@ const (
 	keyOwner    = "sa"
 	keyLocator  = "so"
 	keyPeer     = "sq"
+	keyNetwork  = "sw"
 	keyTomb     = "st"
 	keyDelete   = "sd"
 	keyDoomed   = "sx"
@@ -40,6 +41,7 @@ type transferName [32]byte
 type counters struct {
 	Used   int64 `cbor:"1,keyasint"` // bytes on the disk, trees included
 	Shards int64 `cbor:"2,keyasint"`
+	Places int64 `cbor:"3,keyasint,omitempty"` // of all leases; each costs placeCost
 }
 
 type fileRow struct {
@@ -49,9 +51,10 @@ type fileRow struct {
 }
 
 type leaseRow struct {
-	End    int64   `cbor:"1,keyasint"` // Unix seconds
-	Peer   []byte  `cbor:"2,keyasint"` // whose quota it counts against
-	Places []place `cbor:"3,keyasint"`
+	End     int64   `cbor:"1,keyasint"` // Unix seconds
+	Peer    []byte  `cbor:"2,keyasint"` // whose quota it counts against
+	Places  []place `cbor:"3,keyasint"`
+	Network []byte  `cbor:"4,keyasint,omitempty"` // and which network's; see payer
 }
 
 type place struct {
@@ -70,7 +73,8 @@ type ownerRow struct {
 	Leases  uint32        `cbor:"3,keyasint"`
 }
 
-type peerRow struct {
+// spentRow is what counts against the quota of one peer or one network.
+type spentRow struct {
 	Bytes int64 `cbor:"1,keyasint"`
 }
 
@@ -88,6 +92,8 @@ type intentRow struct {
 	Peer   []byte   `cbor:"3,keyasint"`
 	Length uint32   `cbor:"4,keyasint"`
 	Since  int64    `cbor:"5,keyasint"` // Unix seconds
+
+	Network []byte `cbor:"6,keyasint,omitempty"` // see payer
 }
 
 func encodeRow(v any) ([]byte, error) {
@@ -123,6 +129,7 @@ func ownerKey(a admin) []byte              { return key(keyOwner, a[:]) }
 func tombKey(a admin) []byte               { return key(keyTomb, a[:]) }
 func deleteKey(a admin) []byte             { return key(keyDelete, a[:]) }
 func peerKey(p peer.ID) []byte             { return key(keyPeer, []byte(p)) }
+func networkKey(network string) []byte     { return key(keyNetwork, []byte(network)) }
 func intentKey(t transferName) []byte      { return key(keyIntent, t[:]) }
 
 func locatorKey(l shard.Locator, a admin) []byte { return key(keyLocator, l[:], a[:]) }

@@ -20,7 +20,7 @@ var goldenRows = []struct {
 	{&leaseRow{End: 1_800_000_000, Peer: []byte("\x00\x01x"), Places: []place{{Segment: 9, Index: 255}}}, "01a3011a6b49d200024300017803" + "81a201090218ff"},
 	{&placeRow{Length: 5, Offer: wire.Signed{Body: []byte{1}, Sig: []byte{2}}}, "01a2010502a20141010241" + "02"},
 	{&ownerRow{Locator: shard.Locator{1}, Grant: wire.Signed{Body: []byte{1}, Sig: []byte{2}}, Leases: 3}, "01a301582001" + zeros(31) + "02a201410102410203" + "03"},
-	{&peerRow{Bytes: 99}, "01a1011863"},
+	{&spentRow{Bytes: 99}, "01a1011863"},
 	{&tombRow{Until: -1}, "01a10120"},
 	{&doomedRow{Length: 1}, "01a10101"},
 	{&intentRow{Shard: shard.ID{7}, Admin: []byte{8}, Peer: []byte("\x00\x01x"), Length: 3, Since: 4}, "01a501582007" + zeros(31) + "0241080343000178" + "04030504"},

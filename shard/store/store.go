@@ -32,6 +32,9 @@ type Config struct {
 	MinFree int64
 	// PerPeer is the most bytes that one peer may have here. 0 sets no bound.
 	PerPeer int64
+	// PerPrefix is the most bytes that all peers of one network may have here:
+	// those whose lots and holds come from the same prefix. 0 sets no bound.
+	PerPrefix int64
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics batchain_store_…; nil has none.
@@ -46,15 +49,16 @@ type Config struct {
 // changes while the disk has less than 16 MiB free: the answer is
 // [wire.ErrFull] then.
 type Store struct {
-	dir      string
-	db       *badger.DB
-	disk     disk
-	capacity int64
-	minFree  int64
-	perPeer  int64
-	logger   *slog.Logger
-	stored   func(shard.Locator)
-	metrics  *metrics
+	dir       string
+	db        *badger.DB
+	disk      disk
+	capacity  int64
+	minFree   int64
+	perPeer   int64
+	perPrefix int64
+	logger    *slog.Logger
+	stored    func(shard.Locator)
+	metrics   *metrics
 
 	ops     chan *op
 	done    chan struct{} // closed when Run has ended
@@ -71,8 +75,10 @@ type Store struct {
 	transfers map[transferName]*transfer
 	inFlight  int64             // Σ transfer.charge
 	byPeer    map[peer.ID]int64 // Σ transfer.charge of one peer
+	byNetwork map[string]int64  // Σ transfer.charge of one network
 	holds     map[peer.ID]hold
-	held      int64 // Σ hold.bytes
+	held      int64            // Σ hold.bytes
+	heldBy    map[string]int64 // Σ hold.bytes of one network
 
 	// Tests set these, before Run.
 	now   func() time.Time
@@ -122,6 +128,7 @@ func newStore(cfg Config) *Store {
 		capacity:  cfg.Capacity,
 		minFree:   cfg.MinFree,
 		perPeer:   cfg.PerPeer,
+		perPrefix: cfg.PerPrefix,
 		logger:    logger,
 		stored:    cfg.Stored,
 		metrics:   newMetrics(),
@@ -129,7 +136,9 @@ func newStore(cfg Config) *Store {
 		done:      make(chan struct{}),
 		transfers: make(map[transferName]*transfer),
 		byPeer:    make(map[peer.ID]int64),
+		byNetwork: make(map[string]int64),
 		holds:     make(map[peer.ID]hold),
+		heldBy:    make(map[string]int64),
 		now:       time.Now,
 	}
 	s.buffers.New = func() any { return new([bufferSize]byte) }

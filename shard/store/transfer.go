@@ -8,8 +8,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -25,7 +23,7 @@ type transfer struct {
 	name   transferName
 	shard  shard.ID
 	owner  admin
-	peer   peer.ID
+	payer  payer
 	length uint32
 	lease  time.Duration
 
@@ -54,7 +52,7 @@ func (s *Store) begin(lot shard.Lot) (*transfer, error) {
 	}
 	kept := t.charge
 	s.charge(t, 0)
-	t.peer, t.active, t.lease = lot.Peer, true, time.Duration(lot.Offer.Lease)*time.Second
+	t.payer, t.active, t.lease = payerOf(lot.Peer, lot.From), true, time.Duration(lot.Offer.Lease)*time.Second
 	s.charge(t, kept)
 	return t, nil
 }
@@ -97,7 +95,10 @@ func (s *Store) intend(t *transfer) *op {
 		return o
 	}
 	t.intended = true
-	row := intentRow{Shard: t.shard, Admin: bytes.Clone(t.owner[:]), Peer: []byte(t.peer), Length: t.length, Since: s.now().Unix()}
+	row := intentRow{
+		Shard: t.shard, Admin: bytes.Clone(t.owner[:]), Length: t.length, Since: s.now().Unix(),
+		Peer: []byte(t.payer.peer), Network: []byte(t.payer.network),
+	}
 	return s.submit(func(b *batch) error { return b.put(intentKey(t.name), row) }, nil)
 }
 
