@@ -22,7 +22,8 @@ var imports = map[string][]string{
 	// floor 3
 	"kad": {"shard"},
 	// floor 2
-	"shard/transfer": {"shard", "shard/exchange", "wire"},
+	"shard/transfer": {"shard", "shard/exchange", "shard/folder", "wire"},
+	"shard/folder":   {"wire"},
 	"shard/exchange": {"shard", "wire"},
 	"shard/store":    {"shard", "wire"},
 	"shard":          {"wire"},
