@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"net/netip"
@@ -119,7 +120,7 @@ func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
 // serve answers for the keeper until stop.
 func (k *keeper) serve(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: k.keeps, Admit: k.ask})
+	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: asked{k.keeps, k}})
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
@@ -130,7 +131,27 @@ func (k *keeper) serve(t *testing.T) {
 	t.Cleanup(k.stop)
 }
 
-func (k *keeper) ask(_ peer.ID, _ netip.Prefix, bytes int64) error {
+// asked is a keeper's store that asks admit before it takes anything.
+type asked struct {
+	exchange.Store
+	k *keeper
+}
+
+func (a asked) Hold(asker peer.ID, from netip.Prefix, bytes int64) (int64, error) {
+	if err := a.k.ask(bytes); err != nil {
+		return 0, err
+	}
+	return a.Store.Hold(asker, from, bytes)
+}
+
+func (a asked) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
+	if err := a.k.ask(int64(lot.Offer.Length)); err != nil {
+		return time.Time{}, err
+	}
+	return a.Store.Receive(ctx, lot, ready)
+}
+
+func (k *keeper) ask(bytes int64) error {
 	if k.admit == nil {
 		return nil
 	}

@@ -68,28 +68,9 @@ func (g *get) ask(ctx context.Context) bool {
 
 // list takes in every shard of the file that p says it holds.
 func (g *get) list(ctx context.Context, p peer.ID) error {
-	if err := g.e.connect(ctx, p); err != nil {
+	w := g.e.warrant(g.m)
+	if err := w.connect(ctx, p); err != nil {
 		return err
 	}
-	var cursor []byte
-	for left := g.m.Count * g.m.Scheme.Shards(); left > 0; {
-		order := shard.Order{
-			Grant: shard.GrantDigest(g.m.SignedGrant), Host: p,
-			NotAfter: time.Now().Add(orderTime).Unix(), Cursor: cursor,
-		}
-		signed, err := order.Sign(g.m.Repair, shard.OrderList, g.m.Mesh)
-		if err != nil {
-			return err
-		}
-		rows, next, err := g.e.cfg.Client.List(ctx, p, g.m.SignedGrant, signed)
-		if err != nil {
-			return err
-		}
-		g.holders.add(p, rows, g.m)
-		if cursor = next; cursor == nil || len(rows) == 0 {
-			return nil
-		}
-		left -= len(rows)
-	}
-	return nil
+	return listAll(ctx, w, p, g.m.Count*g.m.Scheme.Shards(), func(rows []shard.Held) { g.holders.add(p, rows, g.m) })
 }

@@ -1,0 +1,176 @@
+package transfer
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/wire"
+)
+
+// Health is how well a file was kept when that was last looked at.
+type Health struct {
+	Checked    time.Time
+	Segments   int
+	Hosts      int   // that hold a shard believed good
+	Margin     int   // hosts that the worst segment can lose; -1: it is lost for now
+	FullMargin int   // the same, when every shard is where it was put
+	AtRisk     int64 // sealed bytes in segments whose margin is at most FullMargin/2
+	Lost       int   // segments beyond repair now: fewer than Data indices are believed good
+}
+
+// HealthSuffix is what the health file of a manifest is called beyond the
+// manifest.
+const HealthSuffix = ".health"
+
+// healthFile is MANIFEST.health: one frame of kind 1 of package wire, its payload
+// CRC-32C ‖ CBOR, at most [maxHealth] bytes. It can be made again at any time, so
+// one that is damaged or of a newer version counts as none.
+type healthFile struct {
+	Version    int          `cbor:"1,keyasint"`
+	Checked    int64        `cbor:"2,keyasint"` // Unix seconds
+	Segments   int          `cbor:"3,keyasint"`
+	Good       int          `cbor:"4,keyasint"`
+	Margin     int          `cbor:"5,keyasint"`
+	FullMargin int          `cbor:"6,keyasint"`
+	AtRisk     int64        `cbor:"7,keyasint"`
+	Lost       int          `cbor:"8,keyasint"`
+	Hosts      []hostHealth `cbor:"9,keyasint"`
+}
+
+// hostHealth is one host in a health file.
+type hostHealth struct {
+	Peer    peer.ID `cbor:"1,keyasint"`
+	Seen    int64   `cbor:"2,keyasint"` // when it last answered, Unix seconds; 0: never
+	Verdict verdict `cbor:"3,keyasint"` // its state at the last audit
+	Shards  int     `cbor:"4,keyasint"` // it had then, or when it last answered
+}
+
+const (
+	healthVersion  = 1
+	healthKind     = 1
+	maxHealth      = 4 << 20
+	maxHealthHosts = 1 << 14
+	// healthForget is how long a host that is not in the manifest and does not
+	// answer is remembered.
+	healthForget = 30 * 24 * time.Hour
+)
+
+// ReadHealth returns the health of a manifest's file as [Engine.Audit] and
+// [Engine.Repair] last wrote it beside the manifest; false when there is none that
+// makes sense.
+func ReadHealth(manifest string) (Health, bool) {
+	f, ok := readHealthFile(manifest)
+	if !ok {
+		return Health{}, false
+	}
+	return Health{
+		Checked: time.Unix(f.Checked, 0), Segments: f.Segments, Hosts: f.Good, Margin: f.Margin,
+		FullMargin: f.FullMargin, AtRisk: f.AtRisk, Lost: f.Lost,
+	}, true
+}
+
+func readHealthFile(manifest string) (healthFile, bool) {
+	file, err := os.Open(manifest + HealthSuffix)
+	if err != nil {
+		return healthFile{}, false
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxHealth+1))
+	if err != nil {
+		return healthFile{}, false
+	}
+	return parseHealth(data)
+}
+
+func parseHealth(data []byte) (f healthFile, ok bool) {
+	kind, payload, rest, err := wire.ParseFrame(data, maxHealth)
+	if err != nil || kind != healthKind || len(rest) > 0 || len(payload) < 4 ||
+		binary.BigEndian.Uint32(payload) != crc32.Checksum(payload[4:], castagnoli) {
+		return healthFile{}, false
+	}
+	if wire.Unmarshal(payload[4:], &f) != nil || !f.sane() {
+		return healthFile{}, false
+	}
+	return f, true
+}
+
+func (f healthFile) sane() bool {
+	return f.Version == healthVersion && f.Checked > 0 && f.Segments > 0 && f.Good >= 0 && f.Margin >= -1 && f.FullMargin >= -1 &&
+		f.AtRisk >= 0 && f.Lost >= 0 && f.Lost <= f.Segments && len(f.Hosts) <= maxHealthHosts &&
+		!slices.ContainsFunc(f.Hosts, func(h hostHealth) bool {
+			return int(h.Verdict) >= len(verdictNames) || h.Shards < 0 || h.Peer.Validate() != nil
+		})
+}
+
+func (f healthFile) encode() ([]byte, error) {
+	body, err := wire.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	payload := binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, castagnoli))
+	return wire.AppendFrame(nil, healthKind, append(payload, body...)), nil
+}
+
+// seen is when each host last answered; those that never did are not in it.
+func (f healthFile) seen() map[peer.ID]time.Time {
+	times := map[peer.ID]time.Time{}
+	for _, h := range f.Hosts {
+		if h.Seen > 0 {
+			times[h.Peer] = time.Unix(h.Seen, 0)
+		}
+	}
+	return times
+}
+
+// writeHealth keeps what a survey found beside the manifest. Without it the next
+// survey only knows less, so a failure is noted and no more.
+func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
+	f := healthFile{
+		Version: healthVersion, Checked: health.Checked.Unix(), Segments: health.Segments, Good: health.Hosts, Margin: health.Margin,
+		FullMargin: health.FullMargin, AtRisk: health.AtRisk, Lost: health.Lost, Hosts: s.hostHealth(health.Checked),
+	}
+	data, err := f.encode()
+	if err == nil {
+		err = writeWhole(manifest+HealthSuffix, func(w io.Writer) error {
+			_, err := w.Write(data)
+			return err
+		})
+	}
+	if err != nil {
+		e.log.Warn("health was not written", "manifest", manifest, "err", err)
+	}
+}
+
+// hostHealth tells of every host that holds, or should hold, a shard.
+func (s *survey) hostHealth(now time.Time) []hostHealth {
+	var all []hostHealth
+	for i, h := range s.hosts {
+		shards := max(len(h.shards), h.known)
+		old := now.Sub(h.seen) > healthForget
+		if shards == 0 || i >= s.placed && old || len(all) == maxHealthHosts {
+			continue
+		}
+		one := hostHealth{Peer: h.peer, Verdict: h.state, Shards: shards}
+		if !h.seen.IsZero() {
+			one.Seen = h.seen.Unix()
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// dropHealth removes the health file of a manifest, which may not be there.
+func dropHealth(manifest string, log *slog.Logger) {
+	if err := os.Remove(manifest + HealthSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("health was not removed", "manifest", manifest, "err", err)
+	}
+}
