@@ -3,6 +3,7 @@ package shard
 import (
 	"crypto/ed25519"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -48,6 +49,9 @@ func (c Charge) Open(mesh string) (Grant, ed25519.PrivateKey, error) {
 	}
 	return g, key, nil
 }
+
+// LogValue keeps the repair key out of logs.
+func (c Charge) LogValue() slog.Value { return slog.StringValue("(secret)") }
 
 // Over reports whether the file's time has passed.
 func (c Charge) Over(now time.Time) bool { return c.Until != 0 && now.Unix() > c.Until }

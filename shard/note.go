@@ -100,7 +100,8 @@ func (r NoteReceipt) Sign(host ed25519.PrivateKey, mesh string) (wire.Signed, er
 }
 
 // OpenNoteReceipt returns the receipt in s when host signed it for this very
-// note. A host that has a newer note of the same writer answers
+// note, and it promises to keep it for at least the time asked (less
+// [ClockSlack]). A host that has a newer note of the same writer answers
 // [wire.ErrStale] instead.
 func OpenNoteReceipt(s wire.Signed, host peer.ID, mesh string, n Note) (NoteReceipt, error) {
 	key, err := PeerKey(host)
@@ -114,5 +115,11 @@ func OpenNoteReceipt(s wire.Signed, host peer.ID, mesh string, n Note) (NoteRece
 	if r.Grant != n.Grant || r.Writer != n.Writer || r.Seq != n.Seq || r.Sum != n.Sum || r.Host != host {
 		return NoteReceipt{}, fmt.Errorf("note receipt: for another note or host: %w", wire.ErrBadSignature)
 	}
+	if r.Time < 0 || r.LeaseEnd < r.Time || r.LeaseEnd-r.Time < int64(n.Lease)-int64(ClockSlack/time.Second) {
+		return NoteReceipt{}, fmt.Errorf("note receipt: lease of %d s, %d s were asked: %w", r.LeaseEnd-r.Time, n.Lease, wire.ErrBadRequest)
+	}
 	return r, nil
 }
+
+// Timely is [Receipt.Timely] for a note's receipt.
+func (r NoteReceipt) Timely(now time.Time) error { return Receipt{Time: r.Time}.Timely(now) }

@@ -83,5 +83,48 @@ func (c *Client) readParts(call *call, lengths []uint32) ([][]byte, error) {
 
 // audit shows that the leaves asked for are here.
 func (s *Server) audit(ctx context.Context, r *request) error {
-	return wire.ErrUnsupported
+	_, o, err := s.openOrder(r, shard.OrderAudit)
+	if err != nil {
+		return err
+	}
+	if len(o.Picks) == 0 {
+		return wire.ErrBadRequest.With("no leaf is picked")
+	}
+	if err := s.leaves.left(r.peer, r.from); err != nil {
+		return err
+	}
+	if err := s.answers.enter(r.peer, r.from, 0); err != nil {
+		return err
+	}
+	defer s.answers.leave(r.peer, r.from, 0)
+	s.leaves.spend(r.peer, r.from, len(o.Picks))
+	m, slices := proofMessage{make([]uint32, len(o.Picks))}, make([][]byte, len(o.Picks))
+	for i, pick := range o.Picks {
+		if slices[i], err = s.prove(pick); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		m.Slices[i] = uint32(len(slices[i]))
+	}
+	if err := s.reply(r, ansProof, m); err != nil {
+		return err
+	}
+	return s.sendParts(r, slices)
+}
+
+// prove returns the slice of one leaf, nil when it is not here any more or
+// never was.
+func (s *Server) prove(pick shard.Pick) ([]byte, error) {
+	slice, err := s.cfg.Store.Prove(pick.Shard, pick.Leaf)
+	switch {
+	case errors.Is(err, wire.ErrNotFound), errors.Is(err, wire.ErrDamaged), errors.Is(err, wire.ErrBadRequest):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("prove leaf %d of %s: %w", pick.Leaf, pick.Shard, err)
+	case len(slice) > shard.MaxSlice:
+		return nil, fmt.Errorf("prove leaf %d of %s: store gave %d bytes", pick.Leaf, pick.Shard, len(slice))
+	}
+	return slice, nil
 }

@@ -28,10 +28,11 @@ type ServerConfig struct {
 	Timeouts Timeouts
 }
 
-// Limits bounds what goes on at once at a host; what exceeds one is answered
+// Limits bounds what goes on at a host, at once or in a minute, in which a
+// network prefix may have as much done as four peers; what exceeds one is answered
 // BUSY. Zero fields are the defaults. Transfers are counted twice over, those
-// in (OFFER) apart from those out (FETCH), so that no flood of one stops the
-// other.
+// in (OFFER, NOTE_PUT, KEEP) apart from those out (FETCH), so that no flood of
+// one stops the other.
 type Limits struct {
 	Streams       int // open streams, whatever they do; 1024
 	PeerStreams   int // … of one peer; 64, below libp2p's 75 per protocol
@@ -41,6 +42,13 @@ type Limits struct {
 	PeerTransfers   int   // … of one peer; 16
 	PrefixTransfers int   // … of one network prefix; 64
 	PeerBytes       int64 // … of one peer, sum of their lengths; 128 MiB
+
+	Answers       int // PROOF and NOTES, built in memory, 1.1 MB each at most; 32
+	PeerAnswers   int // … for one peer; 4
+	PrefixAnswers int // … for one network prefix; 16
+
+	PeerLeaves   int // leaves that one peer may have proven in a minute; 16384
+	PeerRenewals int // leases that one peer may have renewed in a minute; 65536
 }
 
 func (l Limits) withDefaults() Limits {
@@ -51,6 +59,11 @@ func (l Limits) withDefaults() Limits {
 	l.PeerTransfers = cmp.Or(l.PeerTransfers, 16)
 	l.PrefixTransfers = cmp.Or(l.PrefixTransfers, 64)
 	l.PeerBytes = cmp.Or(l.PeerBytes, 128<<20)
+	l.Answers = cmp.Or(l.Answers, 32)
+	l.PeerAnswers = cmp.Or(l.PeerAnswers, 4)
+	l.PrefixAnswers = cmp.Or(l.PrefixAnswers, 16)
+	l.PeerLeaves = cmp.Or(l.PeerLeaves, 16<<10)
+	l.PeerRenewals = cmp.Or(l.PeerRenewals, 64<<10)
 	return l
 }
 

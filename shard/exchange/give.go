@@ -29,13 +29,11 @@ func (s *Server) fetch(_ context.Context, r *request) error {
 	if m.Length > 0 {
 		length = min(length, int64(m.Length))
 	}
-	if err := s.out.enter(r.peer, r.from, length); err != nil {
+	done, err := s.begin(r, &s.out, "out", length)
+	if err != nil {
 		return err
 	}
-	defer s.out.leave(r.peer, r.from, length)
-	active := s.metrics.transfers.WithLabelValues("out")
-	active.Inc()
-	defer active.Dec()
+	defer done()
 	if _, err := from.Seek(int64(m.Offset), io.SeekStart); err != nil {
 		return fmt.Errorf("fetch %s: %w", m.Shard, err)
 	}
@@ -64,6 +62,24 @@ func (s *Server) copyOut(r *request, from io.Reader, length int64) error {
 			return lost(err)
 		}
 		length -= int64(n)
+	}
+	return nil
+}
+
+// sendParts sends raw parts, one after the other.
+func (s *Server) sendParts(r *request, parts [][]byte) error {
+	var total int64
+	for _, part := range parts {
+		total += int64(len(part))
+	}
+	out := s.cfg.Timeouts.pace(r.Stream, total)
+	count := s.metrics.bytes.WithLabelValues("out")
+	for _, part := range parts {
+		n, err := out.Write(part)
+		count.Add(float64(n))
+		if err != nil {
+			return fmt.Errorf("%w: %w", errCut, lost(err))
+		}
 	}
 	return nil
 }

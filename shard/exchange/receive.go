@@ -30,14 +30,11 @@ func (s *Server) offer(ctx context.Context, r *request) error {
 		return err
 	}
 	length := int64(lot.Offer.Length)
-	if err := s.in.enter(r.peer, r.from, length); err != nil {
+	done, err := s.begin(r, &s.in, "in", length)
+	if err != nil {
 		return err
 	}
-	defer s.in.leave(r.peer, r.from, length)
-	active := s.metrics.transfers.WithLabelValues("in")
-	active.Inc()
-	defer active.Dec()
-
+	defer done()
 	kind := ansDone
 	leaseEnd, err := s.cfg.Store.Receive(ctx, lot, func(offset int64) (io.Reader, error) {
 		kind = ansReceipt
@@ -95,14 +92,37 @@ func (s *Server) ready(r *request, lot shard.Lot, offset int64) (io.Reader, erro
 	if offset < 0 || offset > length {
 		return nil, fmt.Errorf("ready at %d of %d bytes: %w", offset, length, wire.ErrInternal)
 	}
-	if err := s.reply(r, ansReady, readyMessage{uint32(offset)}); err != nil {
+	in, err := s.take(r, uint32(offset), length-offset)
+	if err != nil {
 		return nil, err
 	}
-	in := s.cfg.Timeouts.pace(r.Stream, length-offset)
 	s.mu.Lock()
-	s.receiving[keyOf(lot)] = in
+	s.receiving[keyOf(lot)] = in.paced
 	s.mu.Unlock()
-	return &intake{paced: in, left: length - offset, count: s.metrics.bytes.WithLabelValues("in").Add}, nil
+	return in, nil
+}
+
+// begin takes a place for a transfer of length bytes, until done.
+func (s *Server) begin(r *request, g *gate, direction string, length int64) (done func(), err error) {
+	if err := g.enter(r.peer, r.from, length); err != nil {
+		return nil, err
+	}
+	active := s.metrics.transfers.WithLabelValues(direction)
+	active.Inc()
+	return func() {
+		active.Dec()
+		g.leave(r.peer, r.from, length)
+	}, nil
+}
+
+// take answers READY at offset and returns a reader of the length bytes that
+// follow.
+func (s *Server) take(r *request, offset uint32, length int64) (*intake, error) {
+	if err := s.reply(r, ansReady, readyMessage{offset}); err != nil {
+		return nil, err
+	}
+	in := s.cfg.Timeouts.pace(r.Stream, length)
+	return &intake{paced: in, left: length, count: s.metrics.bytes.WithLabelValues("in").Add}, nil
 }
 
 func keyOf(lot shard.Lot) lotKey {
@@ -139,7 +159,8 @@ func (s *Server) receipt(o shard.Offer, leaseEnd time.Time) (wire.Signed, error)
 	}.Sign(s.cfg.Key, s.cfg.Mesh)
 }
 
-// intake reads the bytes of an OFFER straight off its stream, and none beyond.
+// intake reads the bytes that follow a READY straight off their stream, and
+// none beyond.
 type intake struct {
 	*paced
 	left  int64

@@ -43,10 +43,13 @@ func TestRequestsRefused(t *testing.T) {
 		bytes []byte
 		want  error
 	}{
-		"AUDIT":               {wire.AppendFrame(nil, 5, []byte{0xa0}), wire.ErrUnsupported},
-		"RENEW":               {wire.AppendFrame(nil, 6, []byte{0xa0}), wire.ErrUnsupported},
-		"NOTE_PUT":            {wire.AppendFrame(nil, 8, []byte{0xa0}), wire.ErrUnsupported},
-		"NOTE_GET":            {wire.AppendFrame(nil, 9, []byte{0xa0}), wire.ErrUnsupported},
+		"AUDIT, nothing":      {wire.AppendFrame(nil, 5, []byte{0xa0}), wire.ErrBadRequest},
+		"RENEW, nothing":      {wire.AppendFrame(nil, 6, []byte{0xa0}), wire.ErrBadRequest},
+		"NOTE_PUT, nothing":   {wire.AppendFrame(nil, 8, []byte{0xa0}), wire.ErrBadRequest},
+		"NOTE_GET, short":     {wire.AppendFrame(nil, 9, []byte{0xa1, 1, 0x41, 1}), wire.ErrBadRequest},
+		"KEEP, no keeper":     {wire.AppendFrame(nil, 10, []byte{0xa0}), wire.ErrUnsupported},
+		"TURN, no keeper":     {wire.AppendFrame(nil, 11, []byte{0xa0}), wire.ErrUnsupported},
+		"KEEP, over 4 KiB":    {[]byte{0x00, 0x00, 0x10, 0x02, 10}, wire.ErrTooBig},
 		"unknown":             {wire.AppendFrame(nil, 100, []byte{0xa0}), wire.ErrUnsupported},
 		"unknown, 4 GiB":      {[]byte{0xff, 0xff, 0xff, 0xff, 100}, wire.ErrUnsupported},
 		"a REJECT":            {wire.AppendFrame(nil, 0, []byte{0xa0}), wire.ErrUnsupported},

@@ -25,6 +25,9 @@ type Server struct {
 
 	streams gate // every stream
 	in, out gate // transfers
+	answers gate // what is built in memory before it goes out
+
+	leaves, renewals allowance
 
 	mu        sync.Mutex
 	open      map[network.Stream]struct{} // nil while Run does not serve
@@ -49,6 +52,9 @@ func NewServer(cfg ServerConfig) *Server {
 		streams:   gate{total: cfg.Limits.Streams, perPeer: cfg.Limits.PeerStreams, perPrefix: cfg.Limits.PrefixStreams},
 		in:        cfg.Limits.transfers(),
 		out:       cfg.Limits.transfers(),
+		answers:   gate{total: cfg.Limits.Answers, perPeer: cfg.Limits.PeerAnswers, perPrefix: cfg.Limits.PrefixAnswers},
+		leaves:    allowance{what: "leaves are proven", perPeer: cfg.Limits.PeerLeaves},
+		renewals:  allowance{what: "leases are renewed", perPeer: cfg.Limits.PeerRenewals},
 		receiving: make(map[lotKey]*paced),
 	}
 }
