@@ -1,0 +1,149 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/zeebo/blake3"
+
+	"github.com/batchain/batchain/shard"
+)
+
+// draw is the lot that a peer draws for a place of a file: BLAKE3-256(locator ‖
+// segment ‖ index ‖ peer), numbers big endian. The lowest takes the shard. So
+// whoever mends a file chooses the same host, and the host knows the transfer
+// by its name and takes the bytes once.
+func draw(file shard.Locator, segment uint32, index uint8, p peer.ID) [32]byte {
+	name := binary.BigEndian.AppendUint32(file[:], segment)
+	return blake3.Sum256(append(append(name, index), p...))
+}
+
+// How long the answers to ASK are good: for as long as they serve, and when
+// nobody is left who could take a shard.
+const (
+	roomTime   = 10 * time.Minute
+	roomSooner = time.Minute
+)
+
+// takers are the peers that said yes to ASK. It is safe for concurrent use.
+type takers struct {
+	e     *Engine
+	bytes int64 // of room that each must have
+	lease time.Duration
+	never map[peer.ID]bool // are not asked for anything
+
+	asking  sync.Mutex // held while candidates are asked
+	mu      sync.Mutex
+	asked   time.Time
+	known   int // peers that answered or should have
+	yes     []answer
+	refused map[string]int // why the others said no, and how many did
+}
+
+func (e *Engine) newTakers(bytes int64, lease time.Duration, never []peer.ID) *takers {
+	t := &takers{e: e, bytes: bytes, lease: lease, never: map[peer.ID]bool{}, refused: map[string]int{}}
+	for _, p := range never {
+		t.never[p] = true
+	}
+	return t
+}
+
+// ask asks the candidates, unless they were asked within d.
+func (t *takers) ask(ctx context.Context, d time.Duration) {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	if t.fresh(d) {
+		return
+	}
+	answers := t.e.gather(ctx, t.e.cfg.Finder.Candidates, t.bytes, t.lease)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked, t.known, t.yes = time.Now(), len(answers), nil
+	clear(t.refused)
+	for _, a := range answers {
+		switch {
+		case t.never[a.peer]:
+		case a.takes:
+			t.yes = append(t.yes, a)
+		default:
+			t.refused[a.why]++
+		}
+	}
+}
+
+func (t *takers) fresh(d time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.asked.IsZero() && time.Since(t.asked) < d
+}
+
+// spot is where a shard belongs: the lots for it are drawn.
+type spot struct {
+	file    shard.Locator
+	segment uint32
+	index   uint8
+	length  int64 // bytes of the shard
+}
+
+// pick returns who takes a shard, and sets room aside for it: of those with the
+// lowest rank the one that drew the lowest lot. A rank below 0 means never. When
+// nobody is left the candidates are asked again, once a minute.
+func (t *takers) pick(ctx context.Context, s spot, rank func(answer) int) (peer.ID, bool) {
+	t.ask(ctx, roomTime)
+	if p, ok := t.lowest(s, rank); ok {
+		return p, true
+	}
+	t.ask(ctx, roomSooner)
+	return t.lowest(s, rank)
+}
+
+func (t *takers) lowest(s spot, rank func(answer) int) (peer.ID, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var (
+		best  *answer
+		first int
+		lot   [32]byte
+	)
+	for i := range t.yes {
+		a := &t.yes[i]
+		at := rank(*a)
+		if at < 0 || a.free < s.length {
+			continue
+		}
+		drawn := draw(s.file, s.segment, s.index, a.peer)
+		if best == nil || at < first || at == first && bytes.Compare(drawn[:], lot[:]) < 0 {
+			best, first, lot = a, at, drawn
+		}
+	}
+	if best == nil {
+		return "", false
+	}
+	best.free -= s.length
+	return best.peer, true
+}
+
+// drop gives a peer up until candidates are asked again.
+func (t *takers) drop(p peer.ID, why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, a := range t.yes {
+		if a.peer == p {
+			t.yes = append(t.yes[:i:i], t.yes[i+1:]...)
+			t.refused[why]++
+			return
+		}
+	}
+}
+
+// any reports whether somebody could take a shard.
+func (t *takers) any(ctx context.Context) bool {
+	t.ask(ctx, roomTime)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.yes) > 0
+}
