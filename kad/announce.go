@@ -23,54 +23,62 @@ type announcer struct {
 // announce serves Provide and Withdraw until ctx ends.
 func (t *Table) announce(ctx context.Context) error {
 	a := &announcer{Table: t}
-	err := a.loop(ctx)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil // a datastore noticed the end first
+	a.loop(ctx)
+	if a.sweep == nil {
+		return nil
 	}
-	if a.sweep != nil {
-		err = errors.Join(err, a.sweep.close())
-	}
-	return err
+	return t.livable(a.sweep.close())
 }
 
-func (a *announcer) loop(ctx context.Context) error {
-	read := time.NewTimer(0) // the next reading of Locators, or the next try
-	defer read.Stop()
-	if a.locators == nil {
-		read.Stop()
+// loop serves until ctx ends. When the datastore fails, what is queued waits.
+func (a *announcer) loop(ctx context.Context) {
+	next := time.NewTimer(0) // the next reading of Locators, or the next try
+	defer next.Stop()
+	wake := a.pending.wake
+	for {
+		due := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+			due = true
+		case <-wake:
+		}
+		wake = a.pending.wake
+		if err := a.serve(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("announcing is put off", "err", err, "until", time.Now().Add(retryAnnounce))
+			next.Reset(retryAnnounce)
+			wake = nil
+			continue
+		}
+		if due = a.pending.takeLost() || due; !due || a.locators == nil || ctx.Err() != nil {
+			continue
+		}
+		pause := AnnounceInterval
+		if err := a.reconcile(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("locators not read", "err", err)
+			pause = retryAnnounce
+		}
+		next.Reset(pause)
 	}
+}
+
+// serve hands over what is queued, and begins with what an earlier Table left.
+func (a *announcer) serve(ctx context.Context) error {
 	if err := a.resume(ctx); err != nil {
 		return err
 	}
-	for {
-		var due bool
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-read.C:
-			due = true
-		case <-a.pending.wake:
-		}
-		if !a.addressed(ctx) {
-			return nil
-		}
-		if err := a.drain(ctx); err != nil {
-			return err
-		}
-		if due = a.pending.takeLost() || due; !due || a.locators == nil {
-			continue
-		}
-		next := AnnounceInterval
-		if err := a.reconcile(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("locators not read", "err", err)
-			next = retryLocators
-		}
-		read.Reset(next)
+	if !a.addressed(ctx) {
+		return nil
 	}
+	return a.drain(ctx)
 }
 
 // resume starts the sweep if there is something from before.
 func (a *announcer) resume(ctx context.Context) error {
+	if a.sweep != nil {
+		return nil
+	}
 	used, err := a.announced().Has(ctx, usedKey)
 	if err != nil {
 		return fmt.Errorf("announce: %w", err)
@@ -92,22 +100,31 @@ func (a *announcer) addressed(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// drain hands over what Provide and Withdraw queued.
+// drain hands over what Provide and Withdraw queued. What the datastore does
+// not take is queued again.
 func (a *announcer) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
 		announce, withdraw := a.pending.take(announceBatch)
 		if len(announce)+len(withdraw) == 0 {
 			return nil
 		}
-		if err := a.start(ctx); err != nil {
+		if err := a.hand(ctx, announce, withdraw); err != nil {
+			a.pending.putBack(announce, withdraw)
 			return err
 		}
-		if err := a.add(ctx, announce); err != nil {
-			return err
-		}
-		if err := a.sweep.provider.StopProviding(hashes(withdraw)...); err != nil && ctx.Err() == nil {
-			a.log.Warn("withdraw", "err", err)
-		}
+	}
+	return nil
+}
+
+func (a *announcer) hand(ctx context.Context, announce, withdraw []shard.Locator) error {
+	if err := a.start(ctx); err != nil {
+		return err
+	}
+	if err := a.add(ctx, announce); err != nil {
+		return err
+	}
+	if err := a.sweep.provider.StopProviding(hashes(withdraw)...); err != nil {
+		return fmt.Errorf("withdraw: %w", err)
 	}
 	return nil
 }
@@ -162,7 +179,7 @@ func (a *announcer) dropOthers(ctx context.Context) error {
 		}
 		failed <- err
 	}()
-	err := a.sweep.keys.ResetCids(reset, listed)
+	err := a.sweep.list.ResetCids(reset, listed)
 	close(ended)
 	return errors.Join(<-failed, err)
 }
@@ -194,7 +211,8 @@ func (a *announcer) add(ctx context.Context, locators []shard.Locator) error {
 			return fmt.Errorf("announce %s: %w", l, err)
 		}
 	}
-	if err := a.sweep.provider.StartProviding(false, hashes(locators)...); err != nil {
+	err := a.sweep.provider.StartProviding(false, hashes(locators)...)
+	if err = errors.Join(err, a.sweep.list.takeErr()); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
 	return nil

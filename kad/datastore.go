@@ -20,13 +20,37 @@ import (
 // state at the end under a context it has cancelled. No transaction stays open
 // between two results of a query, so a forgotten one holds nothing; it sees rows
 // written meanwhile.
-func NewDatastore(db *badger.DB, prefix string) datastore.Batching {
-	return &rows{db: db, prefix: prefix}
+//
+// room, if not nil, is asked before every write, a deletion too, and once per
+// batch; while it says no they fail with [ErrNoRoom]. Badger writes to files
+// with holes that it has mapped into memory: on a full disk that does not fail,
+// it ends the process (SIGBUS).
+func NewDatastore(db *badger.DB, prefix string, room func() bool) datastore.Batching {
+	return &rows{db: db, prefix: prefix, room: room}
 }
+
+// ErrNoRoom says that the disk has no room for what was to be written.
+var ErrNoRoom = errors.New("no room on the disk")
 
 type rows struct {
 	db     *badger.DB
 	prefix string
+	room   func() bool // nil: always
+}
+
+// writable says why nothing may be written now.
+func (r *rows) writable() error {
+	if r.room != nil && !r.room() {
+		return ErrNoRoom
+	}
+	return nil
+}
+
+func (r *rows) update(change func(*badger.Txn) error) error {
+	if err := r.writable(); err != nil {
+		return err
+	}
+	return r.db.Update(change)
 }
 
 func (r *rows) row(key datastore.Key) []byte { return []byte(r.prefix + key.String()) }
@@ -68,12 +92,12 @@ func (r *rows) GetSize(_ context.Context, key datastore.Key) (int, error) {
 
 // Put writes one row.
 func (r *rows) Put(_ context.Context, key datastore.Key, value []byte) error {
-	return wrap("put", key, r.db.Update(func(txn *badger.Txn) error { return txn.Set(r.row(key), value) }))
+	return wrap("put", key, r.update(func(txn *badger.Txn) error { return txn.Set(r.row(key), value) }))
 }
 
 // Delete removes one row; one that is not there is no error.
 func (r *rows) Delete(_ context.Context, key datastore.Key) error {
-	return wrap("delete", key, r.db.Update(func(txn *badger.Txn) error { return txn.Delete(r.row(key)) }))
+	return wrap("delete", key, r.update(func(txn *badger.Txn) error { return txn.Delete(r.row(key)) }))
 }
 
 // Sync makes all writes before it durable.
@@ -120,6 +144,9 @@ func (b *batch) Delete(_ context.Context, key datastore.Key) error {
 func (b *batch) Commit(context.Context) error {
 	if b.rows.db.IsClosed() {
 		return fmt.Errorf("datastore batch: %w", badger.ErrDBClosed)
+	}
+	if err := b.rows.writable(); err != nil {
+		return fmt.Errorf("datastore batch: %w", err)
 	}
 	txn := b.rows.db.NewWriteBatch()
 	defer txn.Cancel()

@@ -29,12 +29,12 @@ func openDB(t testing.TB, dir string) *badger.DB {
 
 func TestDatastoreSuite(t *testing.T) {
 	t.Parallel()
-	dstest.SubtestAll(t, kad.NewDatastore(openDB(t, ""), "kad"))
+	dstest.SubtestAll(t, kad.NewDatastore(openDB(t, ""), "kad", nil))
 }
 
 func TestDatastoresShareADatabase(t *testing.T) {
 	db := openDB(t, "")
-	one, ten := kad.NewDatastore(db, "1"), kad.NewDatastore(db, "10")
+	one, ten := kad.NewDatastore(db, "1", nil), kad.NewDatastore(db, "10", nil)
 	put(t, one, "/a", "one")
 	put(t, ten, "/a", "ten")
 	put(t, ten, "/b", "ten")
@@ -53,7 +53,7 @@ func TestDatastoresShareADatabase(t *testing.T) {
 }
 
 func TestDatastoreIgnoresContexts(t *testing.T) {
-	store := kad.NewDatastore(openDB(t, ""), "kad")
+	store := kad.NewDatastore(openDB(t, ""), "kad", nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	batch, err := store.Batch(ctx)
@@ -68,10 +68,44 @@ func TestDatastoreIgnoresContexts(t *testing.T) {
 	}
 }
 
+// TestDatastoreWithoutRoom refuses every write while the disk is full, and
+// reads as ever.
+func TestDatastoreWithoutRoom(t *testing.T) {
+	room := true
+	store := kad.NewDatastore(openDB(t, ""), "kad", func() bool { return room })
+	put(t, store, "/a", "value")
+	batch, err := store.Batch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := datastore.NewKey("/a"), datastore.NewKey("/b")
+	if err := batch.Put(t.Context(), b, nil); err != nil {
+		t.Fatal(err)
+	}
+	room = false
+	for what, err := range map[string]error{
+		"put": store.Put(t.Context(), a, nil), "delete": store.Delete(t.Context(), a), "batch": batch.Commit(t.Context()),
+	} {
+		if !errors.Is(err, kad.ErrNoRoom) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if value, err := store.Get(t.Context(), a); err != nil || string(value) != "value" {
+		t.Errorf("value %q, %v", value, err)
+	}
+	room = true
+	if err := batch.Commit(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := keys(t, store, query.Query{}); !slices.Equal(got, []string{"/a", "/b"}) {
+		t.Errorf("keys %q", got)
+	}
+}
+
 // TestDatastoreQueryPages reads more rows than fit one page and deletes each as
 // it comes, as kad-dht does with old records.
 func TestDatastoreQueryPages(t *testing.T) {
-	store := kad.NewDatastore(openDB(t, ""), "kad")
+	store := kad.NewDatastore(openDB(t, ""), "kad", nil)
 	batch, err := store.Batch(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +149,7 @@ func TestDatastoreQueryPages(t *testing.T) {
 
 func TestDatastoreAfterTheDatabaseClosed(t *testing.T) {
 	db := openDB(t, "")
-	store := kad.NewDatastore(db, "kad")
+	store := kad.NewDatastore(db, "kad", nil)
 	batch, err := store.Batch(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +178,7 @@ func TestDatastoreAfterTheDatabaseClosed(t *testing.T) {
 
 // FuzzDatastore keeps a row under any key apart from a second one.
 func FuzzDatastore(f *testing.F) {
-	store := kad.NewDatastore(openDB(f, ""), "kad")
+	store := kad.NewDatastore(openDB(f, ""), "kad", nil)
 	f.Add("/providers/AB/CD", "/providers", []byte("value"))
 	f.Add("../x", "//", []byte{})
 	f.Add("\x00", "\xff", []byte{0})

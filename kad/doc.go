@@ -31,6 +31,14 @@
 // locators is on disk before the first record goes out, and after anything but
 // an orderly close all of it is announced again.
 //
+// Peers are free, and a server takes records from all of them. It keeps at most
+// 65,536 of one peer and 1,000,000 in all, ours apart; what comes beyond is not
+// kept. Whoever fills a server so hides files from lookups there, and not from
+// those who have the manifest, which names the hosts.
+//
+// On a full disk nothing is written ([ErrNoRoom]): records of others are lost
+// until they are announced again, and our own announcing waits.
+//
 // # Small and empty meshes
 //
 //	alone     Closest: none, no error. Find: what this node was told, at once.

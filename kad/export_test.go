@@ -2,8 +2,10 @@ package kad
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
+	"github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
@@ -14,6 +16,11 @@ const MaxPending = maxPending
 
 // ReadAnswer is what parses the bytes of other peers.
 var ReadAnswer = readAnswer
+
+// Bounded keeps a datastore's provider records within limits.
+func Bounded(d datastore.Batching, self peer.ID, all, ofPeer int) (datastore.Batching, error) {
+	return newBounded(context.Background(), d, self, limits{all: all, ofPeer: ofPeer}, slog.New(slog.DiscardHandler))
+}
 
 // Holds returns whom this node's own records name for a locator.
 func (t *Table) Holds(l shard.Locator) (hosts []peer.ID) {

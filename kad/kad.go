@@ -38,7 +38,8 @@ type Config struct {
 	Server bool
 
 	// Datastore keeps the records of others and the state of announcing across
-	// restarts; nil keeps them in memory. It must outlive the Table.
+	// restarts; nil keeps them in memory. It must outlive the Table. While it
+	// refuses to write, announcing waits and new records of others are lost.
 	Datastore datastore.Batching
 
 	// Bootstrap returns peers that may let us in: configured ones and those
@@ -100,7 +101,13 @@ func New(cfg Config) (*Table, error) {
 		cfg.Datastore = dssync.MutexWrap(datastore.NewMapDatastore())
 	}
 	t.store = namespace.Wrap(cfg.Datastore, datastore.NewKey(cfg.Mesh))
-	table, err := dht.New(t.host, t.options(cfg)...)
+	kept, err := newBounded(context.Background(), namespace.Wrap(t.store, datastore.NewKey("dht")), t.host.ID(),
+		limits{all: maxRecords, ofPeer: maxRecordsOfPeer}, t.log)
+	if err != nil {
+		t.host.close()
+		return nil, fmt.Errorf("kad %s: %w", cfg.Mesh, err)
+	}
+	table, err := dht.New(t.host, options(cfg, kept, t.host.shut)...)
 	if err != nil {
 		t.host.close()
 		return nil, fmt.Errorf("kad %s: %w", cfg.Mesh, err)
@@ -117,7 +124,7 @@ func New(cfg Config) (*Table, error) {
 	return t, nil
 }
 
-func (t *Table) options(cfg Config) []dht.Option {
+func options(cfg Config, store datastore.Batching, shut *penalties) []dht.Option {
 	mode := dht.ModeClient
 	if cfg.Server {
 		mode = dht.ModeServer
@@ -125,7 +132,7 @@ func (t *Table) options(cfg Config) []dht.Option {
 	return []dht.Option{
 		dht.Mode(mode),
 		dht.ProtocolPrefix(protocol.ID("/batchain/" + cfg.Mesh)),
-		dht.Datastore(namespace.Wrap(t.store, datastore.NewKey("dht"))),
+		dht.Datastore(store),
 		dht.DisableValues(),
 		dht.BucketSize(BucketSize),
 		dht.Concurrency(Concurrency),
@@ -134,7 +141,7 @@ func (t *Table) options(cfg Config) []dht.Option {
 		dht.RoutingTableRefreshQueryTimeout(LookupTimeout),
 		dht.ProviderManagerOpts(records.ProvideValidity(RecordValidity)),
 		dht.WithCustomMessageSender(func(h host.Host, protos []protocol.ID) pb.MessageSenderWithDisconnect {
-			return &sender{host: h, protos: protos, shut: t.host.shut}
+			return &sender{host: h, protos: protos, shut: shut}
 		}),
 	}
 }
@@ -156,7 +163,7 @@ func (t *Table) Close() error { return t.closed() }
 func (t *Table) close() error {
 	t.end()
 	t.host.close()
-	err := t.dht.Close()
+	err := t.livable(t.dht.Close())
 	if t.ownsStore {
 		err = errors.Join(err, t.store.Close())
 	}
@@ -164,6 +171,16 @@ func (t *Table) close() error {
 		return fmt.Errorf("kad close: %w", err)
 	}
 	return nil
+}
+
+// livable logs an error of the end that a full disk explains: what was not
+// written is announced again, by us or by others.
+func (t *Table) livable(err error) error {
+	if errors.Is(err, ErrNoRoom) {
+		t.log.Warn("not written at the end", "err", err)
+		return nil
+	}
+	return err
 }
 
 // Size returns the number of servers in the routing table.

@@ -53,6 +53,16 @@ const (
 	// answer. The server sends them in random order.
 	maxProvidersPerAnswer = 128
 
+	// maxRecordsOfPeer is how many provider records one peer may leave with us. A
+	// record is about 150 bytes on the disk. In a mesh of N servers that is
+	// 65,536 × N / 20 files on one host; beyond that, the host is still known from
+	// the files' manifests.
+	maxRecordsOfPeer = 1 << 16
+
+	// maxRecords is how many provider records are kept in all, ours apart: peers
+	// are free, and this is about 150 MB.
+	maxRecords = 1_000_000
+
 	// maxShut is how many unresponsive peers are remembered.
 	maxShut = 1024
 )
@@ -105,8 +115,8 @@ const (
 	announceRate  = 10
 	announceBurst = 64
 
-	// retryLocators is the pause after Config.Locators failed.
-	retryLocators = time.Minute
+	// retryAnnounce is the pause after Config.Locators or the datastore failed.
+	retryAnnounce = time.Minute
 
 	// neverOffline keeps kad-dht's sweep from dropping its queue, which it does
 	// when it found nobody for that long.

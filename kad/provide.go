@@ -84,6 +84,27 @@ func (p *pending) take(limit int) (announce, withdraw []shard.Locator) {
 	return announce, withdraw
 }
 
+// putBack queues again what take returned, where no newer word has come. When
+// there is no room it notes that something was lost.
+func (p *pending) putBack(announce, withdraw []shard.Locator) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	back := func(list []shard.Locator, want bool) {
+		for _, l := range list {
+			if _, newer := p.wants[l]; newer {
+				continue
+			}
+			if len(p.wants) >= maxPending {
+				p.lost = true
+				return
+			}
+			p.wants[l] = want
+		}
+	}
+	back(announce, true)
+	back(withdraw, false)
+}
+
 // takeLost reports whether something was lost since it was asked last.
 func (p *pending) takeLost() bool {
 	p.mu.Lock()

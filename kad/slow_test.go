@@ -147,7 +147,7 @@ func TestPeersComeBackAfterAStall(t *testing.T) {
 func TestTablesKeepTheirRecords(t *testing.T) {
 	t.Parallel()
 	db := openDB(t, t.TempDir())
-	keep := func(cfg *kad.Config) { cfg.Datastore = kad.NewDatastore(db, "kad") }
+	keep := func(cfg *kad.Config) { cfg.Datastore = kad.NewDatastore(db, "kad", nil) }
 	a := start(t, keep)
 	b := start(t, via(a))
 	if err := b.Provide(t.Context(), locator(1)); err != nil {

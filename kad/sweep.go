@@ -30,8 +30,32 @@ var (
 // servers of a region of the key space, and each is sent all it is to keep.
 type sweep struct {
 	provider *provider.SweepingProvider
-	keys     *keystore.ResettableKeystore
+	list     *list
 	state    datastore.Batching
+}
+
+// list is kad-dht's list of what is announced. StartProviding keeps it to
+// itself when the list cannot be written, so the list remembers it.
+type list struct {
+	*keystore.ResettableKeystore
+	failed atomic.Pointer[error]
+}
+
+// Put adds to the list.
+func (l *list) Put(ctx context.Context, keys ...multihash.Multihash) ([]multihash.Multihash, error) {
+	fresh, err := l.ResettableKeystore.Put(ctx, keys...)
+	if err != nil {
+		l.failed.Store(&err)
+	}
+	return fresh, err
+}
+
+// takeErr returns the error of a Put since it was asked last.
+func (l *list) takeErr() error {
+	if err := l.failed.Swap(nil); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // announced is where the announcing keeps its state.
@@ -55,17 +79,18 @@ func (t *Table) startSweep(ctx context.Context) (*sweep, error) {
 	if err := errors.Join(s.state.Put(ctx, usedKey, nil), s.state.Delete(ctx, cleanKey), s.state.Sync(ctx, cleanKey)); err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
-	s.keys, err = keystore.NewResettableKeystore(namespace.Wrap(s.state, datastore.NewKey("keys")))
+	keys, err := keystore.NewResettableKeystore(namespace.Wrap(s.state, datastore.NewKey("keys")))
 	if err != nil {
 		return nil, fmt.Errorf("announce: %w", err)
 	}
+	s.list = &list{ResettableKeystore: keys}
 	r := &router{Table: t, limit: rate.NewLimiter(announceRate, announceBurst)}
 	s.provider, err = provider.New(
 		provider.WithPeerID(t.host.ID()), // without the host: it would clear addresses others use
 		provider.WithRouter(r),
 		provider.WithMessageSender(t.dht.MessageSender()),
 		provider.WithSelfAddrs(t.host.Addrs),
-		provider.WithKeystore(s.keys),
+		provider.WithKeystore(s.list),
 		provider.WithDatastore(s.state),
 		provider.WithResumeCycle(clean && sized),
 		provider.WithReplicationFactor(BucketSize),
@@ -75,7 +100,7 @@ func (t *Table) startSweep(ctx context.Context) (*sweep, error) {
 		provider.WithConnectivityCallbacks(r.online.set, r.online.unset, nil),
 	)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("announce: %w", err), s.keys.Close())
+		return nil, errors.Join(fmt.Errorf("announce: %w", err), s.list.Close())
 	}
 	return s, nil
 }
@@ -83,7 +108,7 @@ func (t *Table) startSweep(ctx context.Context) (*sweep, error) {
 // close stops announcing and writes down how far it got.
 func (s *sweep) close() error {
 	ctx := context.Background()
-	err := errors.Join(s.provider.Close(), s.keys.Close())
+	err := errors.Join(s.provider.Close(), s.list.Close())
 	if err == nil {
 		err = errors.Join(s.state.Put(ctx, cleanKey, nil), s.state.Sync(ctx, cleanKey))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/failstore"
 	"github.com/ipfs/go-datastore/query"
 	dssync "github.com/ipfs/go-datastore/sync"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -131,6 +132,40 @@ func TestAloneForADay(t *testing.T) {
 		s.holds("a minute after the next peer came", c, locator(2), a)
 		s.pass(23 * time.Hour)
 		s.holds("a day after the next peer came", c, locator(1), a)
+	})
+}
+
+// A disk that is full for a while puts announcing off, and ends nothing.
+func TestDatastoreThatRefuses(t *testing.T) {
+	simulate(t, func(s *sim) {
+		var full atomic.Bool
+		full.Store(true)
+		store := failstore.NewFailstore(dssync.MutexWrap(datastore.NewMapDatastore()), func(op string) error {
+			if full.Load() && (op == "put" || op == "delete" || op == "batch-commit") {
+				return kad.ErrNoRoom
+			}
+			return nil
+		})
+		a := s.add(func(cfg *kad.Config) { cfg.Datastore = store })
+		b := s.add(nil)
+		s.connect(a, b)
+		s.provide(a, locator(1))
+		s.holds("refused from the start", b, locator(1))
+		full.Store(false)
+		s.pass(2 * time.Minute)
+		s.holds("room again", b, locator(1), a)
+
+		full.Store(true)
+		s.provide(a, locator(2))
+		s.holds("refused later", b, locator(2))
+		a.Withdraw(locator(1))
+		full.Store(false)
+		s.pass(2 * time.Minute)
+		s.holds("room once more", b, locator(2), a)
+		s.pass(50 * time.Hour)
+		s.holds("withdrawn while full", b, locator(1))
+		full.Store(true)
+		a.stop()
 	})
 }
 

@@ -69,7 +69,7 @@ func (n *Node) openRouting(context.Context) (err error) {
 		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.bootstrap.next, Logger: n.log.With("part", "kad"),
 	}
 	if n.index != nil {
-		cfg.Datastore = kad.NewDatastore(n.index, "kad")
+		cfg.Datastore = kad.NewDatastore(n.index, "kad", n.indexRoom)
 		cfg.Locators = n.locators
 	}
 	if n.table, err = kad.New(cfg); err != nil {
@@ -86,6 +86,16 @@ func (n *Node) openRouting(context.Context) (err error) {
 	n.addPart("joining", n.whenServing(n.joining.Run))
 	n.finder = &finder{host: n.host, routing: n.table, met: n.bootstrap.known, speaks: exchange.ProtocolID(n.cfg.Mesh), joined: n.joining.wait}
 	return nil
+}
+
+// indexFloor is the free bytes of the disk below which the routing layer writes
+// no more to the index; the store's own floor is the same.
+const indexFloor = 16 << 20
+
+// indexRoom tells whether the disk takes another write to the index.
+func (n *Node) indexRoom() bool {
+	free, err := diskFree(n.home.index())
+	return err == nil && free >= indexFloor
 }
 
 // openExchange makes both ends of the shard protocol: the client, and for a

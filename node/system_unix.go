@@ -30,9 +30,19 @@ func ownedByUs(info os.FileInfo) bool {
 
 // diskSize is the size in bytes of the file system that holds path.
 func diskSize(path string) (int64, error) {
-	var stat unix.Statfs_t
+	stat, err := statfs(path)
+	return int64(stat.Blocks) * int64(stat.Bsize), err
+}
+
+// diskFree is the bytes that the file system with path can still take.
+func diskFree(path string) (int64, error) {
+	stat, err := statfs(path)
+	return int64(stat.Bavail) * int64(stat.Bsize), err
+}
+
+func statfs(path string) (stat unix.Statfs_t, err error) {
 	if err := unix.Statfs(path, &stat); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+		return stat, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	return int64(stat.Blocks) * int64(stat.Bsize), nil
+	return stat, nil
 }

@@ -18,13 +18,24 @@ func ownedByUs(os.FileInfo) bool { return true }
 
 // diskSize is the size in bytes of the volume that holds path.
 func diskSize(path string) (int64, error) {
+	_, size, err := volume(path)
+	return size, err
+}
+
+// diskFree is the bytes that the volume with path can still take.
+func diskFree(path string) (int64, error) {
+	free, _, err := volume(path)
+	return free, err
+}
+
+func volume(path string) (free, size int64, err error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var total uint64
-	if err := windows.GetDiskFreeSpaceEx(name, nil, &total, nil); err != nil {
-		return 0, &os.PathError{Op: "disk size", Path: path, Err: err}
+	var available, total uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &available, &total, nil); err != nil {
+		return 0, 0, &os.PathError{Op: "disk size", Path: path, Err: err}
 	}
-	return int64(total), nil
+	return int64(available), int64(total), nil
 }
