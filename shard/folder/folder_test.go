@@ -49,7 +49,7 @@ func open(t testing.TB, data []byte) *Archive {
 func restore(t testing.TB, data []byte, under string) string {
 	t.Helper()
 	dst := filepath.Join(t.TempDir(), "back")
-	if err := open(t, data).Restore(t.Context(), under, dst, func(int64) {}); err != nil {
+	if err := open(t, data).Restore(t.Context(), under, dst); err != nil {
 		t.Fatal(err)
 	}
 	return dst
@@ -256,7 +256,7 @@ func TestChangedWhileRead(t *testing.T) {
 func TestRestoreReplacesNothing(t *testing.T) {
 	data := stream(t, sample(t))
 	dst := t.TempDir()
-	if err := open(t, data).Restore(t.Context(), ".", dst, func(int64) {}); !errors.Is(err, fs.ErrExist) {
+	if err := open(t, data).Restore(t.Context(), ".", dst); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("restore over a folder: %v", err)
 	}
 }
@@ -267,8 +267,8 @@ func TestWhatIsNoFileIsLeftOut(t *testing.T) {
 		t.Skip("no pipes here:", err)
 	}
 	p, err := NewPlan(dir)
-	if err != nil || p.Left() != 1 || len(p.Skipped) != 1 || p.Skipped[0] != "pipe" {
-		t.Errorf("skipped %v, %d, %v", p.Skipped, p.Left(), err)
+	if err != nil || p.Left != 1 || len(p.Skipped) != 1 || p.Skipped[0] != "pipe" {
+		t.Errorf("skipped %v, %d, %v", p.Skipped, p.Left, err)
 	}
 	if _, there := look(t, restore(t, stream(t, dir), "."))["pipe"]; there {
 		t.Error("the pipe was kept")

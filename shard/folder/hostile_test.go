@@ -77,7 +77,7 @@ func TestHostileNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			data := forge(t, "evil bytes here.", records...)
-			err := open(t, data).Restore(t.Context(), ".", dst, func(int64) {})
+			err := open(t, data).Restore(t.Context(), ".", dst)
 			if err == nil {
 				t.Error("it was restored")
 			}

@@ -22,8 +22,8 @@ type Plan struct {
 	ModTime time.Time
 	Size    int64    // bytes of the stream
 	Files   int      // entries
-	Skipped []string // paths of what is no file, folder or link; at most 100
-	skipped int
+	Left    int      // devices, pipes and sockets that are left out
+	Skipped []string // the first of them, by their paths; at most 10
 	entries []Entry
 	end     int64 // of the last entry, in the stream
 }
@@ -32,7 +32,7 @@ type Plan struct {
 // memory while it is written.
 const MaxEntries = 1 << 22
 
-const maxSkipped = 100
+const maxSkipped = 10
 
 const blockSize = 512
 
@@ -59,9 +59,6 @@ func sortKey(path string) string {
 	}
 	return strings.ReplaceAll(path, "/", "\x00")
 }
-
-// Left returns how many were skipped, Skipped names the first of them.
-func (p *Plan) Left() int { return p.skipped }
 
 func (p *Plan) take(path string, d fs.DirEntry, err error) error {
 	if err != nil {
@@ -96,7 +93,7 @@ func (p *Plan) take(path string, d fs.DirEntry, err error) error {
 }
 
 func (p *Plan) skip(path string) error {
-	if p.skipped++; len(p.Skipped) < maxSkipped {
+	if p.Left++; len(p.Skipped) < maxSkipped {
 		p.Skipped = append(p.Skipped, path)
 	}
 	return nil

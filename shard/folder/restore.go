@@ -19,8 +19,8 @@ import (
 // makes and which must not exist: [fs.ErrExist]. under is "." for everything.
 // Nothing is written outside of dst, whatever the stream says, and no link is
 // followed: links come last. Modes and times are those that were kept. Every
-// file is on the disk when it returns. done is told the bytes written so far.
-func (a *Archive) Restore(ctx context.Context, under, dst string, done func(int64)) error {
+// file is on the disk when it returns.
+func (a *Archive) Restore(ctx context.Context, under, dst string) error {
 	if err := os.Mkdir(dst, 0o700); err != nil {
 		return err
 	}
@@ -29,18 +29,16 @@ func (a *Archive) Restore(ctx context.Context, under, dst string, done func(int6
 		return err
 	}
 	defer root.Close()
-	r := &restoring{a: a, root: root, under: clean(under), done: done}
+	r := &restoring{a: a, root: root, under: clean(under)}
 	return r.run(ctx)
 }
 
 // restoring is one restore under way.
 type restoring struct {
-	a       *Archive
-	root    *os.Root
-	under   string
-	done    func(int64)
-	written int64
-	late    []Entry // folders and links, whose modes, times and targets come last
+	a     *Archive
+	root  *os.Root
+	under string
+	late  []Entry // folders and links, whose modes, times and targets come last
 }
 
 func (r *restoring) run(ctx context.Context) error {
@@ -121,7 +119,7 @@ func (r *restoring) file(name string, e Entry) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, &counted{r.a.Reader(e), r}); err != nil {
+	if _, err := io.Copy(f, r.a.Reader(e)); err != nil {
 		return err
 	}
 	if err := f.Chmod(e.Mode); err != nil {
@@ -163,19 +161,6 @@ func depth(p string) int {
 		return -1
 	}
 	return strings.Count(p, "/")
-}
-
-// counted tells how much was written.
-type counted struct {
-	io.Reader
-	r *restoring
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
-	c.r.written += int64(n)
-	c.r.done(c.r.written)
-	return n, err
 }
 
 func fromSlash(p string) string { return filepath.FromSlash(p) }

@@ -6,16 +6,20 @@ import (
 	"strings"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/folder"
 )
 
 var (
 	// ErrChanged means that a file was written to while it was read.
-	ErrChanged = errors.New("changed while read")
+	ErrChanged = folder.ErrChanged
 	// ErrNoFile means that the output is a folder, a device or the like, which a
 	// file must not replace.
 	ErrNoFile = errors.New("not a regular file")
 	// ErrExists means that the output is there and may not be replaced.
 	ErrExists = errors.New("output exists")
+	// ErrNotInside means that a folder has no such file, or what has that name
+	// cannot be had alone.
+	ErrNotInside = errors.New("not in the folder")
 	// ErrNoKey means that a manifest lacks the key for what was asked.
 	ErrNoKey = errors.New("wrong key")
 	// ErrOtherMesh means that a manifest belongs to another mesh.

@@ -17,6 +17,7 @@ import (
 type Destination struct {
 	Path   string      // absolute; a folder takes the file under its own name
 	Stream io.Writer   // nil for a file
+	Inside string      // of a folder only this file or folder, by its path in it; "" for all
 	Force  bool        // replace what is there
 	Size   func(int64) // called once with the bytes to come, may be nil
 }
@@ -64,6 +65,20 @@ func (e *Engine) Get(ctx context.Context, manifest string, to Destination, repor
 	if err != nil {
 		return GetResult{}, err
 	}
+	g := &get{
+		e: e, m: m, coder: coder, sealer: shard.NewSealer(*m.Key, m.Private.File),
+		holders: newHolders(m), received: &counter{}, report: report,
+		looking: make(chan struct{}, 1),
+	}
+	if to.Inside != "" {
+		return g.inside(ctx, to)
+	}
+	return g.whole(ctx, to)
+}
+
+// whole brings all of the file.
+func (g *get) whole(ctx context.Context, to Destination) (GetResult, error) {
+	m := g.m
 	if to.Size != nil {
 		to.Size(m.Private.Size)
 	}
@@ -71,14 +86,10 @@ func (e *Engine) Get(ctx context.Context, manifest string, to Destination, repor
 	if err != nil {
 		return GetResult{}, err
 	}
-	g := &get{
-		e: e, m: m, coder: coder, sealer: shard.NewSealer(*m.Key, m.Private.File),
-		holders: newHolders(m), out: out, received: &counter{}, report: report,
-		looking: make(chan struct{}, 1),
-	}
+	g.out = out
 	err = g.segments(ctx)
 	if err == nil {
-		err = out.finish(*m.Private)
+		err = out.finish(ctx, *m.Private)
 	}
 	if err = errors.Join(err, out.close()); err != nil {
 		return GetResult{}, err

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,9 @@ func openOutput(to Destination, p shard.Private) (*output, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, shard.SafeName(p.Name))
 	}
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+	if info, err := os.Lstat(path); err == nil && p.Folder {
+		return nil, fmt.Errorf("%s: %w, and a folder replaces nothing", path, ErrExists)
+	} else if err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
 		return nil, fmt.Errorf("%s: %w", path, ErrNoFile)
 	} else if err == nil && !to.Force {
 		return nil, fmt.Errorf("%s: %w", path, ErrExists)
@@ -120,12 +123,15 @@ func (o *output) Write(b []byte) (n int, err error) {
 }
 
 // finish makes the file durable, gives it its mode and time, and its name last.
-func (o *output) finish(p shard.Private) error {
+func (o *output) finish(ctx context.Context, p shard.Private) error {
 	if o.part == nil {
 		return nil
 	}
 	if err := o.cut(); err != nil {
 		return err
+	}
+	if p.Folder {
+		return o.unpack(ctx, p)
 	}
 	if err := o.part.Chmod(fs.FileMode(p.Mode) & fs.ModePerm); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -114,6 +115,9 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 // warn says what the owner should know of this choice.
 func (p *put) warn(wish wishes, hosts int) {
 	s := p.scheme
+	if p.in.plan != nil && p.in.plan.Left > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("warning: %d devices, pipes or sockets are left out: %s", p.in.plan.Left, strings.Join(p.in.plan.Skipped, " ")))
+	}
 	if s.Parity == 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("warning: scheme %s keeps no redundancy: when one host dies the file is lost", s))
 	}

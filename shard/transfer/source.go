@@ -7,22 +7,25 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/batchain/batchain/shard/folder"
 )
 
-// Source is what a put reads: a file by its path, or a stream.
+// Source is what a put reads: a file or a folder by its path, or a stream.
 type Source struct {
 	Path   string    // absolute; empty for a stream
-	Stream io.Reader // read to its end; nil for a file
+	Stream io.Reader // read to its end; nil for a file or a folder
 	Name   string    // what the file is called; for a stream also how a put resumes
-	Size   int64     // bytes of a stream, -1 if unknown; a file tells its own
+	Size   int64     // bytes of a stream, -1 if unknown; the others tell their own
 }
 
 // input is an open source.
 type input struct {
 	*bufio.Reader
-	file  *os.File // nil for a stream
-	first os.FileInfo
-	size  int64 // -1 if unknown
+	closer io.Closer    // nil for a stream
+	plan   *folder.Plan // nil for what is no folder
+	first  os.FileInfo  // nil for a stream
+	size   int64        // -1 if unknown
 }
 
 // peekSize lets a put look at the start of a stream before it picks a scheme.
@@ -32,19 +35,35 @@ func openSource(s Source) (*input, error) {
 	if s.Stream != nil {
 		return &input{Reader: bufio.NewReaderSize(s.Stream, peekSize), size: s.Size}, nil
 	}
-	if err := regular(os.Stat(s.Path)); err != nil {
+	info, err := os.Stat(s.Path)
+	if err == nil && info.IsDir() {
+		return openFolder(s.Path, info)
+	}
+	if err := regular(info, err); err != nil {
 		return nil, err // before it is opened: the open of a pipe would block
 	}
 	file, err := os.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err := regular(info, err); err != nil {
+	if info, err = file.Stat(); regular(info, err) != nil {
 		file.Close()
+		return nil, regular(info, err)
+	}
+	return &input{Reader: bufio.NewReaderSize(file, peekSize), closer: file, first: info, size: info.Size()}, nil
+}
+
+// openFolder reads a folder as one stream; see package folder.
+func openFolder(path string, info os.FileInfo) (*input, error) {
+	plan, err := folder.NewPlan(path)
+	if err != nil {
 		return nil, err
 	}
-	return &input{Reader: bufio.NewReaderSize(file, peekSize), file: file, first: info, size: info.Size()}, nil
+	stream, err := plan.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &input{Reader: bufio.NewReaderSize(stream, peekSize), closer: stream, plan: plan, first: info, size: plan.Size}, nil
 }
 
 func regular(info os.FileInfo, err error) error {
@@ -55,8 +74,8 @@ func regular(info os.FileInfo, err error) error {
 }
 
 func (in *input) close() {
-	if in.file != nil {
-		in.file.Close()
+	if in.closer != nil {
+		in.closer.Close()
 	}
 }
 
@@ -87,9 +106,10 @@ func (in *input) segment(buf []byte) (length int, last bool, err error) {
 }
 
 // unchanged returns [ErrChanged], wrapped, when the file at path is no longer
-// the one that was opened, or was written to since.
+// the one that was opened, or was written to since. Of a folder, each file was
+// looked at when its last byte was read.
 func (in *input) unchanged(path string) error {
-	if in.file == nil {
+	if in.first == nil || in.plan != nil {
 		return nil
 	}
 	now, err := os.Stat(path)
