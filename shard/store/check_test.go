@@ -15,7 +15,7 @@ import (
 // checkWhole fails the test unless files, rows and counters agree.
 func checkWhole(t testing.TB, s *Store) {
 	t.Helper()
-	var files, bytesOnDisk int64
+	var files, aside, bytesOnDisk int64
 	onDisk := make(map[string]int64)
 	err := filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasPrefix(path, filepath.Join(s.dir, tempFolder)) {
@@ -26,7 +26,12 @@ func checkWhole(t testing.TB, s *Store) {
 			return err
 		}
 		onDisk[path] = info.Size()
-		files, bytesOnDisk = files+1, bytesOnDisk+info.Size()
+		bytesOnDisk += info.Size()
+		if strings.HasPrefix(path, filepath.Join(s.dir, asideFolder)) {
+			aside++
+		} else {
+			files++
+		}
 		return nil
 	})
 	if err != nil {
@@ -36,8 +41,22 @@ func checkWhole(t testing.TB, s *Store) {
 	if usage.Shards != files || usage.Used != bytesOnDisk {
 		t.Errorf("counted %d shards, %d bytes; on disk are %d files, %d bytes", usage.Shards, usage.Used, files, bytesOnDisk)
 	}
+	if rows := countRows(t, s, keyBad); rows != aside {
+		t.Errorf("%d shards in quarantine, %d files", rows, aside)
+	}
 	checkRows(t, s, onDisk)
 	checkTemp(t, s, usage)
+}
+
+func countRows(t testing.TB, s *Store, kind string) (n int64) {
+	t.Helper()
+	err := s.view(func(tx tx) error {
+		return tx.tails([]byte(kind), nil, func([]byte) (bool, error) { n++; return true, nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // checkRows walks the index: each row must be owed to another one.
@@ -47,7 +66,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	leases := make(map[shard.ID]uint32)
 	owners := make(map[admin]uint32)
 	peers, networks := make(map[peer.ID]int64), make(map[string]int64)
-	places := 0
+	places, dues := 0, 0
 	err := s.view(func(tx tx) error {
 		if _, err := tx.get([]byte(keyCounters), &stored); err != nil {
 			return err
@@ -72,10 +91,15 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 			_, err := tx.get(leaseKey(id, owner), &row)
 			leases[id]++
 			owners[owner]++
-			peers[peer.ID(row.Peer)] += diskSize(lengths[id].Length)
+			cost := diskSize(lengths[id].Length) + placeCost*int64(len(row.Places))
+			peers[peer.ID(row.Peer)] += cost
 			if row.Network != nil {
-				networks[string(row.Network)] += diskSize(lengths[id].Length)
+				networks[string(row.Network)] += cost
 			}
+			if ok, err := tx.get(dueKey(row.due(), leaseKey(id, owner)), nil); !ok || err != nil {
+				t.Errorf("lease that is never due: %v", err)
+			}
+			dues++
 			for _, at := range row.Places {
 				if ok, err := tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
 					t.Errorf("lease without its place %v: %v", at, err)
@@ -113,7 +137,21 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 				t.Error("file without a locator")
 			}
 		}
-		expect := map[string]int{keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0}
+		err = tx.tails([]byte(keyTomb), nil, func(tail []byte) (bool, error) {
+			var row tombRow
+			if _, err := tx.get(tombKey(admin(tail)), &row); err != nil {
+				return false, err
+			}
+			if ok, err := tx.get(dueKey(row.Until, tombKey(admin(tail))), nil); !ok || err != nil {
+				t.Errorf("tombstone that stays for ever: %v", err)
+			}
+			dues++
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		expect := map[string]int{keyDue: dues, keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0}
 		for kind, want := range expect {
 			got := 0
 			if err := tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {
@@ -128,7 +166,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards {
+	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards || stored.Places != usage.Places || usage.Places != int64(places) {
 		t.Errorf("stored counters %+v, counted %+v", stored, usage)
 	}
 }

@@ -62,6 +62,8 @@ func crashingProcess(dir, part, at string) error {
 		if !errors.Is(err, wire.ErrDamaged) {
 			return err
 		}
+	case "quarantine":
+		spoilAndBringAgain(t, h.store, func() { armed.Store(true) })
 	case "delete":
 		o := newOwner(t, 1)
 		for i := range byte(dropAtOnce + 3) {

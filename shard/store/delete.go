@@ -121,8 +121,14 @@ func (b *batch) bury(owner admin, until int64) error {
 	if _, err := b.get(tombKey(owner), &row); err != nil {
 		return err
 	}
-	row.Until = max(row.Until, until)
-	return b.put(tombKey(owner), row)
+	was := row.Until
+	if row.Until = max(was, until); row.Until == was {
+		return nil
+	}
+	if err := b.put(tombKey(owner), row); err != nil {
+		return err
+	}
+	return b.reschedule(tombKey(owner), was, row.Until)
 }
 
 // sweep removes the files of doomed shards and takes them off the counters.

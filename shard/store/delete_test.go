@@ -61,13 +61,18 @@ func TestDeleteRefusesLater(t *testing.T) {
 	h.reopen(t, clock.use)
 	refused()
 	clock.pass(shard.LeaseDefault - time.Minute)
-	if err := h.store.tidy(); err != nil {
-		t.Fatal(err)
-	}
+	mustExpire(t, h.store)
 	refused()
+	if _, _, err := h.store.Renew(o.grant, nil, shard.LeaseDefault, nil, 10); !errors.Is(err, wire.ErrDeleted) {
+		t.Errorf("renewal after the delete: %v", err)
+	}
 	clock.pass(2 * time.Minute)
-	if err := h.store.tidy(); err != nil {
-		t.Fatal(err)
+	if n := countRows(t, h.store, keyTomb); n != 1 {
+		t.Errorf("%d tombstones", n)
+	}
+	mustExpire(t, h.store)
+	if n := countRows(t, h.store, keyTomb); n != 0 {
+		t.Errorf("%d tombstones after the lease's end", n)
 	}
 	mustReceive(t, h.store, lot, data)
 	checkWhole(t, h.store)
@@ -156,14 +161,6 @@ func TestKeptBytesGoAfterADay(t *testing.T) {
 		t.Error("kept over a restart for more than a day")
 	}
 	checkWhole(t, h.store)
-}
-
-// testClock runs ahead of the real one.
-type testClock struct{ ahead time.Duration }
-
-func (c *testClock) pass(d time.Duration) { c.ahead += d }
-func (c *testClock) use(s *Store) {
-	s.now = func() time.Time { return time.Now().Add(c.ahead) }
 }
 
 // TestStoredAgainBeforeRemoval stores a shard again after its rows went and

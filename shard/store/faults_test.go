@@ -71,6 +71,16 @@ func (d *badDisk) syncFolder(path string) error {
 	return d.do("sync", path, 0, func() error { return d.osDisk.syncFolder(path) })
 }
 
+// free is no room at all where it fails.
+func (d *badDisk) free(path string) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fails != nil && d.fails("free", 0) != nil {
+		return 0, nil
+	}
+	return d.osDisk.free(path)
+}
+
 type badFile struct {
 	tempFile
 	disk    *badDisk

@@ -3,9 +3,13 @@ package store
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sync"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
 )
 
 // folders makes the folders that shard files lie in, and knows which of them
@@ -81,4 +85,21 @@ func (s *Store) tempPath(name transferName) string {
 	return filepath.Join(s.dir, tempFolder, hex.EncodeToString(name[:]))
 }
 
-const tempFolder = "tmp"
+// asidePath is where the file of a damaged shard is kept.
+func (s *Store) asidePath(id [32]byte) string {
+	return filepath.Join(s.dir, asideFolder, hex.EncodeToString(id[:]))
+}
+
+// parseName reads the name of a shard's file.
+func parseName(name string) (id shard.ID, err error) {
+	hash, err := hex.DecodeString(name)
+	if err != nil || len(hash) != len(id) || hex.EncodeToString(hash) != name {
+		return id, fmt.Errorf("%.80q is no shard's file: %w", name, wire.ErrBadRequest)
+	}
+	return shard.ID(hash), nil
+}
+
+const (
+	tempFolder  = "tmp"
+	asideFolder = "quarantine"
+)

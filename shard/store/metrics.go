@@ -15,6 +15,8 @@ type metrics struct {
 	seconds  prometheus.Histogram
 	rejected *prometheus.CounterVec
 	lost     prometheus.Counter
+	scrubbed prometheus.Counter
+	bad      prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -36,6 +38,14 @@ func newMetrics() *metrics {
 			Name: "batchain_store_lost_shards_total",
 			Help: "Stored shards whose file was found missing or cut short.",
 		}),
+		scrubbed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "batchain_store_scrubbed_bytes_total",
+			Help: "Bytes read to find out whether they are still what they were.",
+		}),
+		bad: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "batchain_store_bad_shards_total",
+			Help: "Stored shards whose bytes were found damaged.",
+		}),
 	}
 }
 
@@ -48,13 +58,14 @@ func (m *metrics) register(r prometheus.Registerer, s *Store) error {
 			func() float64 { return float64(value(s.Usage())) })
 	}
 	collectors := []prometheus.Collector{
-		m.commits, m.seconds, m.rejected, m.lost,
+		m.commits, m.seconds, m.rejected, m.lost, m.scrubbed, m.bad,
 		gauge("capacity_bytes", "The most bytes that may be used.", func(u Usage) int64 { return u.Capacity }),
 		gauge("used_bytes", "Bytes of stored shards and their trees.", func(u Usage) int64 { return u.Used }),
 		gauge("in_flight_bytes", "Bytes of transfers under way or broken.", func(u Usage) int64 { return u.InFlight }),
 		gauge("held_bytes", "Bytes promised to peers that have not begun.", func(u Usage) int64 { return u.Held }),
 		gauge("free_bytes", "Bytes that can still be taken.", func(u Usage) int64 { return u.Free }),
 		gauge("shards", "Stored shards.", func(u Usage) int64 { return u.Shards }),
+		gauge("places", "Places of stored shards in files.", func(u Usage) int64 { return u.Places }),
 	}
 	for _, c := range collectors {
 		if err := r.Register(c); err != nil {

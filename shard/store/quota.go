@@ -67,20 +67,20 @@ func (s *Store) Hold(asker peer.ID, from netip.Prefix, bytes int64) (free int64,
 	own := s.holds[asker].bytes
 	room := s.room(diskFree, own)
 	left := s.quotaLeft(who, used)
-	free = withoutTrees(min(room, left))
+	free = withoutCosts(min(room, left))
 	switch {
 	case bytes < 0:
 		return free, wire.ErrBadRequest.With("room for %d bytes", bytes)
 	case bytes == 0:
 		return free, nil
-	case bytes > withoutTrees(room):
+	case bytes > withoutCosts(room):
 		return free, s.metrics.reject(wire.ErrFull)
-	case bytes > withoutTrees(left):
+	case bytes > withoutCosts(left):
 		return free, s.metrics.reject(wire.ErrQuota)
 	case own == 0 && len(s.holds) >= maxHolds:
 		return free, s.metrics.reject(wire.ErrBusy)
 	}
-	s.promise(asker, hold{bytes: withTrees(bytes), network: who.network, until: s.now().Add(HoldTime)})
+	s.promise(asker, hold{bytes: withCosts(bytes), network: who.network, until: s.now().Add(HoldTime)})
 	return free, nil
 }
 
@@ -102,11 +102,15 @@ func add[K comparable](sums map[K]int64, key K, bytes int64) {
 	}
 }
 
-// withTrees adds to bytes of shards what their trees take, rounded up.
-func withTrees(bytes int64) int64 { return bytes + bytes/256 + 64 }
+// withCosts adds to bytes of shards what their trees and places take: all of it
+// for one shard or for many of 1 MiB and more.
+func withCosts(bytes int64) int64 { return bytes + bytes/128 + 64 + placeCost }
 
-// withoutTrees is the most b with withTrees(b) ≤ bytes.
-func withoutTrees(bytes int64) int64 { return max(0, (bytes-64)/257*256+min((bytes-64)%257, 255)) }
+// withoutCosts is the most b with withCosts(b) ≤ bytes.
+func withoutCosts(bytes int64) int64 {
+	bytes -= 64 + placeCost
+	return max(0, bytes/129*128+min(bytes%129, 127))
+}
 
 // reserve charges a transfer for all that it may write: size bytes, in place
 // of what it is charged for already. It gives [wire.ErrFull] or
@@ -136,6 +140,13 @@ func (s *Store) reserve(t *transfer, size int64) error {
 	return nil
 }
 
+// unreserve ends what reserve has charged.
+func (s *Store) unreserve(t *transfer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.charge(t, 0)
+}
+
 // charge sets what a transfer is charged for. The caller holds mu.
 func (s *Store) charge(t *transfer, bytes int64) {
 	s.inFlight += bytes - t.charge
@@ -148,7 +159,7 @@ func (s *Store) charge(t *transfer, bytes int64) {
 // whose hold of own bytes asks. The caller holds mu.
 func (s *Store) room(diskFree, own int64) int64 {
 	promised := s.inFlight + s.held - own
-	return max(0, min(s.capacity-s.count.Used, diskFree-s.minFree-indexRoom)-promised)
+	return max(0, min(s.capacity-s.count.Used-placeCost*s.count.Places, diskFree-s.minFree-indexRoom)-promised)
 }
 
 // spent is what leases count against a payer's quotas.

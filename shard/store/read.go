@@ -17,25 +17,40 @@ import (
 // Open returns the bytes of a stored shard and how many they are. The caller
 // closes the reader. It gives [wire.ErrNotFound], or [wire.ErrDamaged] when
 // the file is not as long as it was: then, as when the file is gone, the shard
-// is struck from the index before Open returns.
+// is struck from the index before Open returns. A shard in quarantine gives
+// [wire.ErrDamaged], too.
 func (s *Store) Open(id shard.ID) (r io.ReadSeekCloser, length int64, err error) {
+	size, err := s.lengthOf(id)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
+	}
+	f, err := s.openWhole(id, size)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
+	}
+	section := io.NewSectionReader(f, 0, int64(size))
+	return shardReader{section, f}, int64(size), nil
+}
+
+// lengthOf is the length of a stored shard. It gives [wire.ErrNotFound], or
+// [wire.ErrDamaged] for a shard in quarantine.
+func (s *Store) lengthOf(id shard.ID) (uint32, error) {
 	var file fileRow
-	err = s.view(func(t tx) error {
+	err := s.view(func(t tx) error {
 		known, err := t.get(fileKey(id), &file)
-		if err == nil && !known {
-			err = wire.ErrNotFound
+		if err != nil || known {
+			return err
 		}
-		return err
+		known, err = t.get(badKey(id), nil)
+		switch {
+		case err != nil:
+			return err
+		case known:
+			return wire.ErrDamaged
+		}
+		return wire.ErrNotFound
 	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
-	}
-	f, err := s.openWhole(id, file.Length)
-	if err != nil {
-		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
-	}
-	section := io.NewSectionReader(f, 0, int64(file.Length))
-	return shardReader{section, f}, int64(file.Length), nil
+	return file.Length, err
 }
 
 type shardReader struct {
@@ -126,7 +141,7 @@ func (s *Store) Locators(ctx context.Context) iter.Seq2[shard.Locator, error] {
 	return func(yield func(shard.Locator, error) bool) {
 		var last []byte
 		for {
-			page, err := s.locatorPage(last)
+			page, err := s.page(keyLocator, last, locatorPage)
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -147,11 +162,12 @@ func (s *Store) Locators(ctx context.Context) iter.Seq2[shard.Locator, error] {
 	}
 }
 
-func (s *Store) locatorPage(after []byte) (page [][]byte, err error) {
+// page returns the tails of up to limit keys of a kind, past one of them.
+func (s *Store) page(kind string, after []byte, limit int) (page [][]byte, err error) {
 	err = s.view(func(t tx) error {
-		return t.tails([]byte(keyLocator), after, func(tail []byte) (bool, error) {
+		return t.tails([]byte(kind), after, func(tail []byte) (bool, error) {
 			page = append(page, tail)
-			return len(page) < locatorPage, nil
+			return len(page) < limit, nil
 		})
 	})
 	return page, err

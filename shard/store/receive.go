@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/batchain/batchain/shard"
@@ -56,7 +57,7 @@ func (s *Store) receive(ctx context.Context, lot shard.Lot, ready func(int64) (i
 	if err != nil {
 		return time.Time{}, err
 	}
-	if err := s.reserve(t, diskSize(t.length)); err != nil {
+	if err := s.reserve(t, diskSize(t.length)+placeCost); err != nil {
 		return time.Time{}, err
 	}
 	s.at("reserved")
@@ -84,12 +85,13 @@ func checkLot(lot shard.Lot) error {
 // shard is there.
 func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 	var file fileRow
+	var lease leaseRow
 	var known bool
 	err := s.view(func(t tx) (err error) {
 		if err := t.refuseDeleted(admin(lot.Grant.Admin), s.now()); err != nil {
 			return err
 		}
-		known, err = t.get(leaseKey(lot.Offer.Shard, admin(lot.Grant.Admin)), nil)
+		known, err = t.get(leaseKey(lot.Offer.Shard, admin(lot.Grant.Admin)), &lease)
 		if err == nil && known {
 			known, err = t.get(fileKey(lot.Offer.Shard), &file)
 		}
@@ -106,6 +108,13 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 		return leased{}, err
 	}
 	defer f.Close()
+	more := &transfer{payer: lease.payer()}
+	if !slices.Contains(lease.Places, place{Segment: lot.Offer.Segment, Index: lot.Offer.Index}) {
+		if err := s.reserve(more, placeCost); err != nil {
+			return leased{}, err
+		}
+		defer s.unreserve(more)
+	}
 	request := bid{Lot: lot, now: s.now()}
 	var got leased
 	err = s.update(func(b *batch) (err error) {
@@ -140,6 +149,9 @@ func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
 		return time.Time{}, s.takeBack(t, indexRefused(err))
 	}
 	t.kept, t.intended = 0, false
+	if err := s.endQuarantine(t.shard); err != nil {
+		s.logger.Warn("the damaged file of a shard that is whole again stays for a week", "shard", t.shard, "err", err)
+	}
 	if there {
 		err = s.removeFile(s.tempPath(t.name))
 	}

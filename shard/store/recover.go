@@ -28,7 +28,7 @@ func (s *Store) recover(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { s.write(ctx) })
-	for _, step := range []func() error{s.readFormat, s.finishSweeps, s.finishDeletes, s.recoverTransfers, s.clearTemp} {
+	for _, step := range []func() error{s.readFormat, s.recoverQuarantine, s.recoverScrub, s.finishSweeps, s.finishDeletes, s.recoverTransfers, s.clearTemp} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) recover(ctx context.Context) error {
 }
 
 // format is the version of the index as a whole.
-const format = 1
+const format = 2
 
 type formatRow struct {
 	Format int `cbor:"1,keyasint"`
@@ -58,7 +58,11 @@ func (s *Store) readFormat() error {
 	if err != nil || row.Format == format {
 		return err
 	}
-	if row.Format != 0 {
+	if row.Format == 1 {
+		if err := s.upgrade(); err != nil {
+			return fmt.Errorf("upgrade index: %w", err)
+		}
+	} else if row.Format != 0 {
 		return fmt.Errorf("index of format %d, this program reads %d: %w", row.Format, format, wire.ErrUnsupported)
 	}
 	return s.update(func(b *batch) error { return b.put([]byte(keyFormat), formatRow{format}) }, nil)

@@ -23,10 +23,15 @@ const (
 	keyLocator  = "so"
 	keyPeer     = "sq"
 	keyNetwork  = "sw"
+	keyDue      = "se"
 	keyTomb     = "st"
 	keyDelete   = "sd"
 	keyDoomed   = "sx"
 	keyIntent   = "si"
+	keyNote     = "sm"
+	keyBlob     = "sb"
+	keyBad      = "sz"
+	keyScrub    = "sc"
 )
 
 // rowVersion is the version of the rows written here, and the only one read.
@@ -55,6 +60,8 @@ type leaseRow struct {
 	Peer    []byte  `cbor:"2,keyasint"` // whose quota it counts against
 	Places  []place `cbor:"3,keyasint"`
 	Network []byte  `cbor:"4,keyasint,omitempty"` // and which network's; see payer
+	Draft   int64   `cbor:"5,keyasint,omitempty"` // Unix seconds at which it is dropped unless confirmed; 0: confirmed
+	Trash   int64   `cbor:"6,keyasint,omitempty"` // Unix seconds at which it is dropped, in the trash; 0: not in it
 }
 
 type place struct {
@@ -84,6 +91,12 @@ type tombRow struct {
 
 type doomedRow struct {
 	Length uint32 `cbor:"1,keyasint"`
+}
+
+// badRow is a damaged shard whose file is kept aside.
+type badRow struct {
+	Length uint32 `cbor:"1,keyasint"`
+	Since  int64  `cbor:"2,keyasint"` // Unix seconds
 }
 
 type intentRow struct {
@@ -130,7 +143,12 @@ func tombKey(a admin) []byte               { return key(keyTomb, a[:]) }
 func deleteKey(a admin) []byte             { return key(keyDelete, a[:]) }
 func peerKey(p peer.ID) []byte             { return key(keyPeer, []byte(p)) }
 func networkKey(network string) []byte     { return key(keyNetwork, []byte(network)) }
+func dueKey(at int64, row []byte) []byte   { return key(keyDue, bigEndian(at), row) }
 func intentKey(t transferName) []byte      { return key(keyIntent, t[:]) }
+func badKey(id shard.ID) []byte            { return key(keyBad, id[:]) }
+
+// bigEndian writes Unix seconds so that keys sort by them.
+func bigEndian(at int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(max(0, at))) }
 
 func locatorKey(l shard.Locator, a admin) []byte { return key(keyLocator, l[:], a[:]) }
 

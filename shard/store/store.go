@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type Config struct {
 	// PerPrefix is the most bytes that all peers of one network may have here:
 	// those whose lots and holds come from the same prefix. 0 sets no bound.
 	PerPrefix int64
+	// ScrubRate is the most bytes a second that are read to find out whether
+	// they are still what they were. 0 is 4 MiB.
+	ScrubRate int64
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics batchain_store_…; nil has none.
@@ -56,6 +60,7 @@ type Store struct {
 	minFree   int64
 	perPeer   int64
 	perPrefix int64
+	scrubRate int64
 	logger    *slog.Logger
 	stored    func(shard.Locator)
 	metrics   *metrics
@@ -70,6 +75,10 @@ type Store struct {
 	started bool         // guarded by gate
 	stopped bool         // guarded by gate
 
+	steady   steadyClock
+	expiring sync.Mutex // held by a pass of expire
+	passed   int64      // no row is due before; Unix seconds; guarded by expiring
+
 	mu        sync.Mutex
 	count     counters // as the index has them
 	transfers map[transferName]*transfer
@@ -82,17 +91,20 @@ type Store struct {
 
 	// Tests set these, before Run.
 	now   func() time.Time
+	ticks func() time.Duration                             // as a clock that nobody sets
+	pause func(ctx context.Context, d time.Duration) error // between the steps of what is not urgent
 	crash func(point string)
 }
 
 // Usage is how full a store is, in bytes and shards.
 type Usage struct {
 	Capacity int64 // as configured
-	Used     int64 // shards and their trees
+	Used     int64 // files of shards: their bytes and trees
 	InFlight int64 // promised to transfers under way, and kept of broken ones
 	Held     int64 // promised by holds
 	Free     int64 // what can still be taken, the disk's own room considered
 	Shards   int64
+	Places   int64 // of shards in files; each takes 4 KiB of Capacity besides
 }
 
 // Open opens the store in cfg.Dir and puts right what a crash has left, before
@@ -110,6 +122,7 @@ func (s *Store) open(ctx context.Context, registerer prometheus.Registerer) erro
 	if !s.db.Opts().SyncWrites {
 		return errors.New("the index does not sync its writes")
 	}
+	s.steady.observe(s.now(), s.ticks())
 	if err := s.recover(ctx); err != nil {
 		return err
 	}
@@ -129,6 +142,7 @@ func newStore(cfg Config) *Store {
 		minFree:   cfg.MinFree,
 		perPeer:   cfg.PerPeer,
 		perPrefix: cfg.PerPrefix,
+		scrubRate: cmp.Or(cfg.ScrubRate, scrubRate),
 		logger:    logger,
 		stored:    cfg.Stored,
 		metrics:   newMetrics(),
@@ -140,6 +154,8 @@ func newStore(cfg Config) *Store {
 		holds:     make(map[peer.ID]hold),
 		heldBy:    make(map[string]int64),
 		now:       time.Now,
+		ticks:     ticksSinceStart(),
+		pause:     pauseFor,
 	}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
 	return s
@@ -165,6 +181,8 @@ func (s *Store) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	wg.Go(func() { s.write(ctx) })
 	wg.Go(func() { s.tidyLoop(ctx) })
+	wg.Go(func() { s.expireLoop(ctx) })
+	wg.Go(func() { s.scrubLoop(ctx) })
 	<-ctx.Done()
 	cancel()
 	close(s.done)
@@ -188,6 +206,7 @@ func (s *Store) Usage() Usage {
 		Held:     s.held,
 		Free:     s.room(free, 0),
 		Shards:   s.count.Shards,
+		Places:   s.count.Places,
 	}
 }
 

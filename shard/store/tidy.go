@@ -20,12 +20,11 @@ func (s *Store) tidyLoop(ctx context.Context) {
 	}
 }
 
-// tidy removes what has become old: bytes of broken transfers, tombstones. It
-// tries again to delete what could not be deleted before.
+// tidy removes the bytes of transfers that broke long ago. It tries again to delete what could not be deleted before.
 func (s *Store) tidy() error {
 	now := s.now()
 	s.dropKept(func(t *transfer) bool { return now.Sub(t.since) >= KeepTime })
-	if err := s.dropTombs(now); err != nil {
+	if err := s.endOldQuarantines(now); err != nil {
 		return err
 	}
 	if err := s.finishDeletes(); err != nil {
@@ -49,45 +48,4 @@ func (s *Store) dropKept(match func(*transfer) bool) {
 		_ = s.abandon(t, nil)
 		s.end(t)
 	}
-}
-
-func (s *Store) dropTombs(now time.Time) error {
-	var after []byte
-	for {
-		var past [][]byte
-		seen := 0
-		err := s.view(func(t tx) error {
-			return t.tails([]byte(keyTomb), after, func(tail []byte) (bool, error) {
-				var row tombRow
-				_, err := t.get(tombKey(admin(tail)), &row)
-				if after, seen = tail, seen+1; err == nil && row.Until <= now.Unix() {
-					past = append(past, tombKey(admin(tail)))
-				}
-				return seen < tombPage, err
-			})
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.removeRows(past); err != nil || seen < tombPage {
-			return err
-		}
-	}
-}
-
-// tombPage is how many tombstones are looked at in one transaction.
-const tombPage = 1024
-
-func (s *Store) removeRows(keys [][]byte) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	return s.update(func(b *batch) error {
-		for _, key := range keys {
-			if err := b.del(key); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, nil)
 }

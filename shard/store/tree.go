@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"math/bits"
 
 	"lukechampine.com/blake3/guts"
 )
@@ -61,9 +60,9 @@ func (h *treeHash) finish() (root [32]byte, tree []byte) {
 }
 
 // parent writes the nodes over leaves to tree, in pre-order, and returns the
-// topmost. Its left side is the largest power of two that leaves a right side.
+// topmost.
 func (h *treeHash) parent(leaves [][8]uint32, tree []byte) guts.Node {
-	mid := 1 << (bits.Len(uint(len(leaves)-1)) - 1)
+	mid := leftLeaves(len(leaves))
 	left := h.value(leaves[:mid], tree[64:])
 	right := h.value(leaves[mid:], tree[64*mid:])
 	putValue(tree[:32], left)
