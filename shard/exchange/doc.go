@@ -1,7 +1,9 @@
 // Package exchange is one shard and one peer: the protocol by which a host is
-// asked to keep a shard, to give it back, to show what it holds and to forget
-// it, both ends of it. Files, many hosts and retries belong to its users; disks
-// belong to the [Store].
+// asked to keep a shard, to give it back, to prove that it holds it, to hold it
+// longer and to forget it, both ends of it; and, beside shards, small notes, and
+// the charge to look after a file while its owner is away. Files, many hosts and
+// retries belong to its users; disks belong to the [Store], charges to the
+// [Keeper].
 //
 //	/batchain/MESH/shard/1.0.0
 //
@@ -17,22 +19,25 @@
 //	  2   OFFER                    130 READY, then raw bytes from the asker, then 139 RECEIPT; or 138 DONE
 //	  3   FETCH                    131 BYTES, then raw bytes
 //	  4   LIST                     132 HELD
-//	  5   AUDIT      (laid out)    133 PROOF, then raw slices
-//	  6   RENEW      (laid out)    134 RENEWED
+//	  5   AUDIT                    133 PROOF, then raw slices
+//	  6   RENEW                    134 RENEWED
 //	  7   DELETE                   135 DELETED
-//	  8   NOTE_PUT   (laid out)    130 READY, then the raw blob from the asker, then 136 KEPT
-//	  9   NOTE_GET   (laid out)    137 NOTES, then raw blobs
-//	any                              0 REJECT, a [wire.Error]: instead of an answer, or at OFFER after READY too
+//	  8   NOTE_PUT                 130 READY, then the raw blob from the asker, then 136 KEPT
+//	  9   NOTE_GET                 137 NOTES, then raw blobs
+//	 10   KEEP                     130 READY, then the raw manifest from the asker, then 140 CHARGED
+//	 11   TURN                     141 TURNED
+//	any                              0 REJECT, a [wire.Error]: instead of an answer, after READY too
 //	any                            192 to 255: hints
 //
 // # Messages
 //
-// Numbers are CBOR keys. "signed" is a [wire.Signed]; grant, offer, receipt and
-// order are those of package shard. A field in brackets may be absent.
+// Numbers are CBOR keys. "signed" is a [wire.Signed]; grant, offer, receipt,
+// order, note, charge and turn are those of package shard. A field in brackets
+// may be absent.
 //
 //	ASK      1 bytes uint   2 lease uint (s)
 //	ROOM     1 takes bool   2 free uint (bytes)   [3 why: {1 code, 2 message}]
-//	OFFER    1 grant signed   2 offer signed (repair key)
+//	OFFER    1 grant signed   2 offer signed (repair key)   [3 draft bool: see Drafts]
 //	READY    1 offset uint: the host has that many bytes and wants the others
 //	DONE     1 receipt signed (host key)
 //	RECEIPT  1 receipt signed (host key)
@@ -43,25 +48,30 @@
 //	DELETE   1 grant signed   2 order signed (admin key, kind "delete")
 //	DELETED  1 shards uint: 0 when there were none (any more)
 //
-// Laid out, and answered UNSUPPORTED by hosts that do not have them:
-//
-//	AUDIT    1 grant signed   2 order signed (repair key, kind "audit"), with 5 picks: [[shard, leaf uint]] ≤ 64
-//	PROOF    1 slices: [length uint; 0: not held] in the order of the picks; then the slices (bao, 16 KiB groups)
-//	RENEW    1 grant signed   2 order signed (repair key, kind "renew"), with 6 lease uint (s), [7 shards: [[shard, segment, index]] ≤ 64; absent: all, in pages]
-//	RENEWED  1 receipts: [signed] ≤ 256   [2 next bytes ≤ 128]
-//	NOTE_PUT 1 grant signed   2 note signed (admin key, kind "note"): {1 grant digest, 2 writer uint, 3 seq uint, 4 length uint ≤ 64 KiB, 5 blake3 bytes(32), 6 lease uint (s)}
-//	KEPT     1 receipt signed (host key, kind "note-receipt"): {1 grant digest, 2 writer, 3 seq, 4 blake3, 5 lease end, 6 host, 7 time}
-//	NOTE_GET 1 locator bytes(32)   [2 writer uint]
-//	NOTES    1 notes: [{1 grant signed, 2 note signed}] ≤ 16; then the blobs, in that order
+//	AUDIT    1 grant signed   2 order signed (repair key, kind "audit"), with 5 picks: [[shard, leaf uint]], 1 to 64
+//	PROOF    1 slices: [length uint, 0: not held] in the order of the picks; then the slices, one after the other
+//	RENEW    1 grant signed   2 order signed (repair key, kind "renew"), with 6 lease uint (s), [7 spots: [[shard, segment, index]] ≤ 64]
+//	RENEWED  1 receipts: [signed (host key)] ≤ 256   [2 next bytes ≤ 128: cursor of the next order]
+//	NOTE_PUT 1 grant signed   2 note signed (admin key)
+//	KEPT     1 note receipt signed (host key)
+//	NOTE_GET 1 locator bytes(32)
+//	NOTES    1 notes: [{1 grant signed, 2 note signed}] ≤ 16; then their blobs, one after the other, of the lengths that the notes say
+//	KEEP     1 charge: [shard.Charge], which holds a secret key; its manifest comes after READY
+//	CHARGED  (no fields)
+//	TURN     1 grant signed   2 order signed (repair key, kind "turn")
+//	TURNED   1 turn: [shard.Turn]
 //
 // # Limits
 //
 // Every length is checked before anything of it is allocated or read.
 //
 //	request              4 KiB of payload; of an operation that the host does not know, not a byte is read
-//	HELD                 128 KiB; other answers 4 KiB; REJECT 1 KiB; a hint 1 KiB, at most 64 before an answer
+//	HELD, RENEWED, NOTES 128 KiB; other answers 4 KiB; REJECT 1 KiB; a hint 1 KiB, at most 64 before an answer
 //	shard                1 byte to [shard.MaxShardLength]; lease 1 s to [shard.LeaseMax]
-//	at once              see [Limits]; beyond them BUSY
+//	slice                at most [shard.MaxSlice]
+//	note                 1 byte to [shard.MaxNote], at most [shard.MaxWriters] of a locator
+//	manifest of a charge at most [shard.MaxRepairManifest]
+//	at once, in a minute see [Limits]; beyond them BUSY
 //	time                 see [Timeouts]
 //
 // # Course of OFFER
@@ -88,6 +98,46 @@
 // offers the lot once more: it is reset, that OFFER still gets IN_PROGRESS, and
 // the next one READY, from where the first broke off.
 //
+// # Drafts
+//
+// A put may be broken off and never taken up again, and its shards would lie
+// at the hosts for a whole lease. So it offers them as drafts: the receipt is
+// as ever, but the host drops a draft a day after it was committed, without
+// grace, unless a RENEW has confirmed it. A put that has every receipt renews
+// at every host, and has succeeded only then.
+//
+// # Proofs
+//
+// A slice is bao's over groups of 16 KiB (2⁴ chunks): eight bytes of length, the
+// parents on the way from the root to the leaf, the leaf. It proves the bytes
+// of the leaf for a shard of this length, which the asker compares with the
+// length that it knows: see [shard.VerifyLeaf]. A host that kept only the
+// hashes cannot make one. One whose bytes went bad says 0, as one that has none.
+//
+// # Renewal
+//
+// A RENEW with spots is about these and no others. One without is about all
+// that the host keeps of the file, in pages, and about its notes. A lease never
+// gets shorter. What is not there has no receipt.
+//
+// # Notes
+//
+// A note is signed by the admin key and names no host, so whoever has it can
+// carry it on; the host keeps the one with the highest number for each writer,
+// and answers STALE to an older one. Its blob is sealed: whoever knows the
+// locator may have it. Anyone can make a grant of any locator, so it is the
+// admin key of the grant that says whose notes these are.
+//
+// # Keepers
+//
+// A charge gives the repair key away, to a peer that the owner chose; it
+// travels only inside libp2p's encryption and is written to no log. With it
+// come the repair manifest's bytes. TURN is how keepers of a file learn of each
+// other, and who is at work. DELETE reaches them as it reaches hosts: they drop
+// the charge.
+//
+// # Refusals
+//
 // A REJECT ends the stream with Close, not Reset, since a reset overtakes what
 // was written before it. Where no REJECT can stand, within raw bytes, the
 // stream is reset.
@@ -100,10 +150,15 @@
 // of the peer at the other end, whoever signed, since keys are free. FETCH costs
 // a place and a 256 KiB buffer; whoever knows a shard's hash may have its bytes,
 // which are sealed. LIST and DELETE cost two signature checks and work for that
-// one file. Places for transfers in and out are apart, counted for each peer and
-// each network (IPv4 /24, IPv6 /48, the relay's where there is one; loopback is
-// no network), and given back 2·Idle + length/MinRate later at the latest.
-// The asker pays the dial and names every length.
+// one file; RENEW signs up to 256 receipts besides; AUDIT reads up to 64 leaves
+// and holds them in memory (1.1 MB) until they are sent, in one of few places,
+// and NOTE_GET takes such a place too. What a peer, and its network, may have
+// proven and renewed in a minute is bounded. NOTE_PUT and KEEP cost a place as
+// OFFER does; disk and quota are the Store's and the Keeper's. Places for
+// transfers in and out are apart, counted for each peer and each network (IPv4
+// /24, IPv6 /48, the relay's where there is one; loopback is no network), and
+// given back 2·Idle + length/MinRate later at the latest. The asker pays the
+// dial and names every length.
 //
 // # Changes
 //

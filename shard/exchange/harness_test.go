@@ -144,19 +144,57 @@ func (f file) lot(t testing.TB, segment uint32, index uint8, body []byte) exchan
 	return exchange.Outgoing{Grant: f.signed, Offer: signed, Terms: terms}
 }
 
-// order returns a LIST or DELETE for host, good for a time from now.
+// order returns an order of a kind for host, good for a time from now.
 func (f file) order(t testing.TB, kind string, host peer.ID, good time.Duration, cursor []byte) wire.Signed {
+	t.Helper()
+	return f.ordered(t, kind, shard.Order{Host: host, NotAfter: time.Now().Add(good).Unix(), Cursor: cursor})
+}
+
+// ordered signs an order as one of kind, under the file's grant.
+func (f file) ordered(t testing.TB, kind string, o shard.Order) wire.Signed {
 	t.Helper()
 	key := f.seed.FileKey(f.id).RepairKey()
 	if kind == shard.OrderDelete {
 		key = f.seed.AdminKey(f.id)
 	}
-	o := shard.Order{Grant: shard.GrantDigest(f.signed), Host: host, NotAfter: time.Now().Add(good).Unix(), Cursor: cursor}
+	if o.NotAfter == 0 {
+		o.NotAfter = time.Now().Add(time.Hour).Unix()
+	}
+	o.Grant = shard.GrantDigest(f.signed)
 	signed, err := o.Sign(key, kind, mesh)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return signed
+}
+
+// note returns a note of the file, and what it says.
+func (f file) note(t testing.TB, writer uint32, seq uint64, blob []byte) (shard.SignedNote, shard.Note) {
+	t.Helper()
+	terms := shard.Note{
+		Grant: shard.GrantDigest(f.signed), Writer: writer, Seq: seq,
+		Length: uint32(len(blob)), Sum: shard.Digest(shard.Sum(blob)), Lease: uint32(shard.LeaseDefault / time.Second),
+	}
+	signed, err := terms.Sign(f.seed.AdminKey(f.id), mesh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shard.SignedNote{Grant: f.signed, Note: signed, Blob: blob}, terms
+}
+
+// charge returns what a keeper is told of the file.
+func (f file) charge(manifest int, keepers ...peer.ID) shard.Charge {
+	return shard.Charge{Grant: f.signed, Repair: f.seed.FileKey(f.id).RepairKey().Seed(), Keepers: keepers, Manifest: int64(manifest)}
+}
+
+// put offers body as one shard of the file and returns its id.
+func (f file) put(t testing.TB, c *exchange.Client, host peer.ID, segment uint32, body []byte) shard.ID {
+	t.Helper()
+	o := f.lot(t, segment, 0, body)
+	if _, _, err := c.Offer(t.Context(), host, o, body, nil); err != nil {
+		t.Fatal(err)
+	}
+	return o.Terms.Shard
 }
 
 // noise returns the same random bytes for the same seed.

@@ -136,6 +136,13 @@ func TestEveryTrickEnds(t *testing.T) {
 			_ = c.Fetch(t.Context(), id, o.Terms.Shard, 0, make([]byte, len(body)), nil)
 			_, _, _ = c.List(t.Context(), id, f.signed, f.order(t, shard.OrderList, id, time.Hour, nil))
 			_, _ = c.Delete(t.Context(), id, f.signed, f.order(t, shard.OrderDelete, id, time.Hour, nil))
+			_, _ = c.Audit(t.Context(), id, f.signed, f.picked(t, id, shard.Pick{Shard: o.Terms.Shard}), 1)
+			_, _, _ = c.Renew(t.Context(), id, f.signed, f.renewal(t, id, nil))
+			note, terms := f.note(t, 1, 1, body[:1000])
+			_, _ = c.PutNote(t.Context(), id, note, terms)
+			_, _ = c.Notes(t.Context(), id, f.grant.Locator)
+			_ = c.Keep(t.Context(), id, f.charge(len(body)), bytes.NewReader(body))
+			_, _ = c.Turn(t.Context(), id, f.signed, f.order(t, shard.OrderTurn, id, time.Hour, nil))
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("took %v", took)
 			}

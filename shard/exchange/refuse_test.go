@@ -17,6 +17,17 @@ import (
 // raw sends bytes on a stream of its own and returns the host's REJECT.
 func raw(t testing.TB, from host.Host, to peer.ID, bytes []byte) error {
 	t.Helper()
+	kind, payload := answered(t, from, to, bytes)
+	if kind != wire.KindError {
+		t.Fatalf("answer of kind %d, want a REJECT", kind)
+	}
+	return wire.ReadError(payload)
+}
+
+// answered sends bytes on a stream of its own and returns the host's answer,
+// which nothing follows if it is a REJECT.
+func answered(t testing.TB, from host.Host, to peer.ID, bytes []byte) (kind byte, payload []byte) {
+	t.Helper()
 	s, err := from.NewStream(t.Context(), to, exchange.ProtocolID(mesh))
 	if err != nil {
 		t.Fatal(err)
@@ -26,14 +37,16 @@ func raw(t testing.TB, from host.Host, to peer.ID, bytes []byte) error {
 	if _, err := s.Write(bytes); err != nil {
 		t.Fatal(err)
 	}
-	kind, payload, err := wire.ReadFrame(s, wire.MaxErrorSize)
-	if err != nil || kind != wire.KindError {
-		t.Fatalf("answer of kind %d, %v; want a REJECT", kind, err)
+	kind, payload, err = wire.ReadFrame(s, 128<<10)
+	if err != nil {
+		t.Fatalf("answer: %v", err)
 	}
-	if rest, err := io.ReadAll(s); err != nil || len(rest) > 0 {
-		t.Errorf("after the REJECT: %d bytes, %v", len(rest), err)
+	if kind == wire.KindError {
+		if rest, err := io.ReadAll(s); err != nil || len(rest) > 0 {
+			t.Errorf("after the REJECT: %d bytes, %v", len(rest), err)
+		}
 	}
-	return wire.ReadError(payload)
+	return kind, payload
 }
 
 func TestRequestsRefused(t *testing.T) {

@@ -16,9 +16,11 @@ import (
 
 // The kinds of frames, as package exchange draws them.
 const (
-	ask, offer, fetch                         = 1, 2, 3
-	reject, room, ready, data, held, done, ok = 0, 129, 130, 131, 132, 138, 139
-	hint                                      = 192
+	ask, offer, fetch, audit, renew                  = 1, 2, 3, 5, 6
+	notePut, noteGet, keep, turn                     = 8, 9, 10, 11
+	reject, room, ready, data, held, done, ok        = 0, 129, 130, 131, 132, 138, 139
+	proof, renewed, keptNote, notes, charged, turned = 133, 134, 136, 137, 140, 141
+	hint                                             = 192
 )
 
 // Liar is a host that serves the shard protocol with a trick.
@@ -34,7 +36,12 @@ type Liar struct {
 	mu      sync.Mutex
 	streams map[network.Stream]struct{} // nil once stopped
 	shards  map[shard.ID][]byte
-	first   *wire.Signed // the first receipt it signed
+	trees   map[shard.ID][]byte // in place of shards, for KeepsHashes
+	lengths map[shard.ID]int    // … their lengths
+	lots    []shard.Offer
+	notes   []shard.SignedNote
+	charges map[shard.Digest]bool // by grant
+	first   *wire.Signed          // the first receipt it signed
 	got     int64
 	wg      sync.WaitGroup
 }
@@ -46,6 +53,7 @@ func Lie(h host.Host, key ed25519.PrivateKey, mesh string, trick Trick) *Liar {
 		host: h, key: key, mesh: mesh, trick: trick,
 		id:      protocol.ID("/batchain/" + mesh + "/shard/1.0.0"),
 		stopped: make(chan struct{}), streams: map[network.Stream]struct{}{}, shards: map[shard.ID][]byte{},
+		trees: map[shard.ID][]byte{}, lengths: map[shard.ID]int{}, charges: map[shard.Digest]bool{},
 	}
 	h.SetStreamHandler(l.id, l.handle)
 	return l
@@ -99,6 +107,18 @@ func (l *Liar) handle(s network.Stream) {
 		l.offer(s, payload)
 	case fetch:
 		l.fetch(s, payload)
+	case audit:
+		l.audit(s, payload)
+	case renew:
+		l.renew(s, payload)
+	case notePut:
+		l.notePut(s, payload)
+	case noteGet:
+		l.noteGet(s, payload)
+	case keep:
+		l.charge(s, payload)
+	case turn:
+		l.turn(s, payload)
 	default:
 		_ = wire.WriteError(s, wire.ErrUnsupported)
 	}

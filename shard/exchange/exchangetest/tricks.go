@@ -1,8 +1,8 @@
 package exchangetest
 
 import (
-	"crypto/ed25519"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -23,6 +23,7 @@ func (l *Liar) offer(s network.Stream, payload []byte) {
 	}
 	switch l.trick {
 	case HasItAlready:
+		l.promise(o)
 		l.say(s, done, map[int]any{1: l.receipt(o)})
 		return
 	case ReadyBeyond:
@@ -35,7 +36,7 @@ func (l *Liar) offer(s network.Stream, payload []byte) {
 	if !l.take(s, body) {
 		return
 	}
-	l.keep(o.Shard, body)
+	l.keep(o, body)
 	if l.trick == NoReceipt {
 		l.hang(s)
 		return
@@ -73,16 +74,30 @@ func (l *Liar) take(s network.Stream, body []byte) bool {
 	return true
 }
 
-func (l *Liar) keep(id shard.ID, body []byte) {
+func (l *Liar) keep(o shard.Offer, body []byte) {
+	l.promise(o)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch l.trick {
 	case StoresNothing:
 		return
+	case KeepsHashes:
+		l.keepHashes(o.Shard, body)
+		return
 	case StoresWrongBytes:
 		body[len(body)/2] ^= 1
 	}
-	l.shards[id] = body
+	l.shards[o.Shard] = body
+}
+
+// promise notes what it says it keeps.
+func (l *Liar) promise(o shard.Offer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.Lease = 0
+	if !slices.Contains(l.lots, o) {
+		l.lots = append(l.lots, o)
+	}
 }
 
 // receipt promises what o asks for, or what the trick makes of it.
@@ -91,9 +106,12 @@ func (l *Liar) receipt(o shard.Offer) wire.Signed {
 	key, end := l.key, now+int64(o.Lease)
 	switch l.trick {
 	case ForgesReceipt:
-		_, key, _ = ed25519.GenerateKey(nil)
+		key = stranger()
 	case ShortLease:
 		end = now + 60
+	case BackdatesReceipt:
+		now -= 86400
+		end -= 86400
 	}
 	signed, err := shard.Receipt{
 		Grant: o.Grant, Shard: o.Shard, Segment: o.Segment, Index: o.Index, Length: o.Length,

@@ -1,7 +1,6 @@
 package exchangetest
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -25,15 +24,9 @@ func (s *Store) Prove(id shard.ID, leaf uint32) ([]byte, error) {
 	if int64(leaf) >= int64(shard.Leaves(len(data))) {
 		return nil, wire.ErrBadRequest
 	}
-	from := int(leaf) * shard.LeafSize
-	part := data[from:min(from+shard.LeafSize, len(data))]
-	var slice bytes.Buffer
-	err := bao.ExtractSlice(&slice, bytes.NewReader(part), bytes.NewReader(s.tree(id)), leafGroup, uint64(from), uint64(len(part)))
-	if err != nil {
-		return nil, err
-	}
-	_, err = shard.VerifyLeaf(id, len(data), leaf, slice.Bytes())
-	return slice.Bytes(), err
+	slice := extract(data, s.tree(id), leaf)
+	_, err := shard.VerifyLeaf(id, len(data), leaf, slice)
+	return slice, err
 }
 
 // tree returns a shard's tree, made when it was first asked for.
