@@ -116,7 +116,7 @@ func (p *parser) add(f urfave.Flag, typed, value string, joined bool) error {
 		value = p.take()
 	}
 	*into = append(*into, "--"+long(f)+"="+value)
-	for isList(f) && !joined && len(p.rest) > 0 && looksLikeAddress(p.rest[0]) {
+	for !joined && len(p.rest) > 0 && goesOn(f, p.rest[0]) {
 		*into = append(*into, "--"+long(f)+"="+p.take())
 	}
 	return nil
@@ -128,9 +128,12 @@ func (p *parser) known(word string) bool {
 	return word == "--" || name == "help" || name == "h" || p.find(name) != nil
 }
 
-// looksLikeAddress tells whether a word after an address is one more: several
-// may follow one flag.
-func looksLikeAddress(word string) bool {
+// goesOn tells whether a word after a flag's value is one more: several
+// addresses may follow one flag. Nobody listens at the address of a peer.
+func goesOn(f urfave.Flag, word string) bool {
+	if !isList(f) || long(f) == "listen" && strings.Contains(word, "/p2p/") {
+		return false
+	}
 	for _, prefix := range []string{"/ip4/", "/ip6/", "/dns/", "/dns4/", "/dns6/", "/dnsaddr/", "12D3KooW"} {
 		if strings.HasPrefix(word, prefix) {
 			return true

@@ -131,7 +131,7 @@ func (p *parser) valuesAfter(i int) int {
 		return 0
 	}
 	n := 1
-	for isList(f) && i+n+1 < len(p.rest) && looksLikeAddress(p.rest[i+n+1]) {
+	for i+n+1 < len(p.rest) && goesOn(f, p.rest[i+n+1]) {
 		n++
 	}
 	return n

@@ -59,6 +59,7 @@ func TestParse(t *testing.T) {
 		{"node --listen " + a1 + " " + a2, "node --listen=" + a1 + " --listen=" + a2 + " --"},
 		{"--bootstrap " + a1 + " " + a2 + " put f", "--bootstrap=" + a1 + " --bootstrap=" + a2 + " put -- f"},
 		{"put --host 12D3KooWa 12D3KooWb f", "put --host=12D3KooWa --host=12D3KooWb -- f"},
+		{"join --listen " + a1 + " " + a2 + "/p2p/x", "join --listen=" + a1 + " -- " + a2 + "/p2p/x"},
 		{"join " + a1 + " " + a2, "join -- " + a1 + " " + a2},
 		// --
 		{"put -- --json -u", "put -- --json -u"},

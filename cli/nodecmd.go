@@ -48,22 +48,35 @@ func (s *session) serve(ctx context.Context, config node.Config) error {
 func (s *session) run(ctx context.Context, n *node.Node, more func(identity)) error {
 	err := n.Run(ctx, func() {
 		known := identity{PeerID: n.ID().String(), Addrs: n.Addrs()}
-		if s.out.json {
-			more(known)
-			s.out.line("ready", known)
-			return
-		}
-		s.out.print("peer id  %s", known.PeerID)
-		for _, addr := range known.Addrs {
-			s.out.print("address  %s", addr)
+		if !s.out.json {
+			s.out.print("peer id  %s", known.PeerID)
+			for _, addr := range known.Addrs {
+				s.out.print("address  %s", addr)
+			}
 		}
 		more(known)
-		s.out.print("ready")
+		s.out.item("ready", known, "ready")
+		s.tellUnanswered(n.Unanswered(ctx))
 	})
 	if stopped := new(interruption); errors.As(context.Cause(ctx), &stopped) && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
 	}
 	return err
+}
+
+// tellUnanswered warns when none of the nodes answered that this one was to
+// begin with: it runs, and is alone.
+func (s *session) tellUnanswered(addrs []string) {
+	if len(addrs) == 0 {
+		return
+	}
+	message := "nobody answered at " + strings.Join(addrs, " ")
+	if s.out.json {
+		s.out.line("warning", map[string]any{"message": message, "addrs": addrs})
+		return
+	}
+	s.out.warn("%s\n  why   no node is there now, or none of that peer id; this node runs, and keeps trying\n"+
+		"  try   compare with what `batchain id` prints on that machine, while its node runs", message)
 }
 
 // invitation is the line that others type to join the mesh of a node.

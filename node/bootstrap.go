@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -22,9 +23,14 @@ const (
 type bootstrap struct {
 	configured []peer.AddrInfo
 	met        func() []peer.AddrInfo // last seen first
+	called     chan struct{}          // closed after the calls at the start
 
 	mu    sync.Mutex
 	round int
+}
+
+func newBootstrap(configured []peer.AddrInfo, met func() []peer.AddrInfo) *bootstrap {
+	return &bootstrap{configured: configured, met: met, called: make(chan struct{})}
 }
 
 // known lists everybody, the configured first.
@@ -54,8 +60,9 @@ func turn(infos []peer.AddrInfo, at, n int) []peer.AddrInfo {
 }
 
 // call dials the first of those known, all at once. Who answers enters the
-// routing table by itself.
+// routing table by itself. It is called once.
 func (b *bootstrap) call(ctx context.Context, h host.Host) {
+	defer close(b.called)
 	ctx, cancel := context.WithTimeout(ctx, firstTime)
 	defer cancel()
 	peers := b.known()
@@ -66,4 +73,21 @@ func (b *bootstrap) call(ctx context.Context, h host.Host) {
 		}
 	}
 	wg.Wait()
+}
+
+// answered tells, after the calls at the start, whether any configured peer is
+// there; where none is configured none is missed. It reports true when ctx
+// ends first.
+func (b *bootstrap) answered(ctx context.Context, h host.Host) bool {
+	select {
+	case <-b.called:
+	case <-ctx.Done():
+		return true
+	}
+	for _, p := range b.configured {
+		if p.ID == h.ID() || h.Network().Connectedness(p.ID) == network.Connected {
+			return true
+		}
+	}
+	return len(b.configured) == 0
 }

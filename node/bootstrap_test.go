@@ -1,10 +1,52 @@
 package node
 
 import (
+	"context"
 	"testing"
 
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 )
+
+// TestAnswered: one configured peer that is there is enough, and none that is
+// configured is no reason to complain.
+func TestAnswered(t *testing.T) {
+	own, there := loopbackHost(t), loopbackHost(t)
+	live := peer.AddrInfo{ID: there.ID(), Addrs: there.Addrs()}
+	gone := strangers(0, 1)[0]
+	gone.Addrs = []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/9")}
+	nobody := func() []peer.AddrInfo { return nil }
+	for name, c := range map[string]struct {
+		configured []peer.AddrInfo
+		want       bool
+	}{
+		"dead": {[]peer.AddrInfo{gone}, false}, "none": {nil, true},
+		"one of two": {[]peer.AddrInfo{gone, live}, true}, "itself": {[]peer.AddrInfo{{ID: own.ID()}}, true},
+	} {
+		b := newBootstrap(c.configured, nobody)
+		b.call(t.Context(), own)
+		if got := b.answered(t.Context(), own); got != c.want {
+			t.Errorf("%s: answered is %v", name, got)
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if b := newBootstrap([]peer.AddrInfo{gone}, nobody); !b.answered(ended, own) {
+		t.Error("a node that is told to end complains")
+	}
+}
+
+func loopbackHost(t *testing.T) host.Host {
+	t.Helper()
+	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay(), libp2p.DisableMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	return h
+}
 
 // TestBootstrapRoundsReachEverybody: each round calls a configured peer, and
 // in turn all those met before.

@@ -64,7 +64,7 @@ func (n *Node) openHost(context.Context) error {
 
 // openRouting joins node and mesh.
 func (n *Node) openRouting(context.Context) (err error) {
-	n.bootstrap = &bootstrap{configured: n.cfg.bootstrapPeers(), met: n.cache.Addrs}
+	n.bootstrap = newBootstrap(n.cfg.bootstrapPeers(), n.cache.Addrs)
 	cfg := kad.Config{
 		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.bootstrap.next, Logger: n.log.With("part", "kad"),
 	}

@@ -77,5 +77,15 @@ const (
 // Known returns how many peers the routing table holds.
 func (n *Node) Known() int { return n.table.Size() }
 
+// Unanswered waits until the nodes of [Config.Bootstrap] were called, 3 s at
+// most, and returns their addresses if none of them answered. They are called
+// again all the time that nobody is in the routing table.
+func (n *Node) Unanswered(ctx context.Context) []string {
+	if n.bootstrap.answered(ctx, n.host) {
+		return nil
+	}
+	return n.cfg.Bootstrap
+}
+
 // Host returns the node's libp2p host, which the node closes.
 func (n *Node) Host() host.Host { return n.host }
