@@ -22,11 +22,12 @@ var imports = map[string][]string{
 	// floor 3
 	"kad": {"shard"},
 	// floor 2
-	"shard/transfer": {"shard", "shard/exchange", "shard/folder", "wire"},
-	"shard/folder":   {"wire"},
-	"shard/exchange": {"shard", "wire"},
-	"shard/store":    {"shard", "wire"},
-	"shard":          {"wire"},
+	"shard/transfer":  {"shard", "shard/exchange", "shard/folder", "wire"},
+	"shard/catalogue": {"shard", "shard/exchange", "wire"},
+	"shard/folder":    {"wire"},
+	"shard/exchange":  {"shard", "wire"},
+	"shard/store":     {"shard", "wire"},
+	"shard":           {"wire"},
 	// floor 1
 	"wire": {},
 	// the tests of the repository
