@@ -21,7 +21,12 @@ func (c *testClock) use(s *Store) {
 	start := time.Now()
 	s.now = c.now
 	s.ticks = func() time.Duration { return time.Since(start) + time.Duration(c.passed.Load()) }
-	s.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	s.pause = func(ctx context.Context, d time.Duration) error {
+		if d > expirePace {
+			return pauseFor(ctx, d) // some loop waits for its next round
+		}
+		return ctx.Err()
+	}
 }
 
 func mustExpire(t testing.TB, s *Store) {

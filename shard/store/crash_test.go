@@ -44,10 +44,12 @@ func crashingProcess(dir, part, at string) error {
 	t := &bareTB{}
 	h := &home{dir: dir}
 	var armed atomic.Bool
-	h.open(t, func(s *Store) { s.crash = killAt(at, &armed) })
+	armed.Store(part == "open")
+	var clock testClock
+	h.open(t, clock.use, func(s *Store) { s.crash = killAt(at, &armed) })
 	switch part {
 	case "load":
-		return load(t, h.store)
+		return load(t, h.store, &clock)
 	case "receive":
 		o := newOwner(t, 1)
 		first, second := fixedBytes(1, 100_000), fixedBytes(2, 400_000)
@@ -60,6 +62,29 @@ func crashingProcess(dir, part, at string) error {
 		o := newOwner(t, 1)
 		_, err := h.store.Receive(context.Background(), o.lot(t, fixedBytes(2, 400_000), 0, 1), sends(make([]byte, 400_000)))
 		if !errors.Is(err, wire.ErrDamaged) {
+			return err
+		}
+	case "expire":
+		storeDrafts(t, h.store)
+		clock.pass(25 * time.Hour)
+		armed.Store(true)
+		if err := h.store.expire(context.Background()); err != nil {
+			return err
+		}
+	case "trash":
+		storeDrafts(t, h.store)
+		if _, _, err := h.store.Renew(newOwner(t, 1).grant, nil, time.Hour, nil, 100); err != nil {
+			return err
+		}
+		clock.pass(shard.LeaseDefault + GraceTime + time.Hour)
+		armed.Store(true)
+		if err := h.store.expire(context.Background()); err != nil {
+			return err
+		}
+	case "renew":
+		storeDrafts(t, h.store)
+		armed.Store(true)
+		if _, _, err := h.store.Renew(newOwner(t, 1).grant, nil, shard.LeaseMax, nil, 100); err != nil {
 			return err
 		}
 	case "quarantine":
@@ -179,27 +204,38 @@ func TestCrashUnderLoad(t *testing.T) {
 	t.Logf("%d receipts and deletes over %d crashes", len(acked), rounds)
 }
 
-// load stores, breaks off and deletes shards until it is killed.
-func load(t testing.TB, s *Store) error {
+// load stores, breaks off, renews, deletes and expires shards until it is
+// killed. Its clock runs on, though not to the end of a lease.
+func load(t testing.TB, s *Store, clock *testClock) error {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for {
 				o := newOwner(t, byte(rand.N(250)+1))
+				data := randomBytes(rand.N(300_000) + 1)
+				lot := o.lot(t, data, uint32(rand.N(1<<20)), 0)
 				var err error
-				switch rand.N(10) {
+				switch rand.N(12) {
 				case 0:
 					fmt.Printf("deleting %d -\n", o.grant.Admin)
 					_, err = s.Delete(o.grant)
 				case 1:
-					data := randomBytes(100_000)
-					_, err = s.Receive(context.Background(), o.lot(t, data, uint32(rand.N(1<<20)), 0), sends(data[:60_000]))
+					_, err = s.Receive(context.Background(), lot, sends(data[:len(data)*2/3]))
 					if errors.Is(err, io.ErrUnexpectedEOF) {
 						err = nil
 					}
+				case 2:
+					if clock.passed.Load() < int64(shard.LeaseDefault/2) {
+						clock.pass(6 * time.Hour)
+					}
+					err = s.expire(context.Background())
+				case 3:
+					_, _, err = s.Renew(o.grant, nil, shard.LeaseDefault, nil, 100)
+				case 4, 5:
+					lot.Draft = true
+					_, err = s.Receive(context.Background(), lot, sends(data))
 				default:
-					data := randomBytes(rand.N(300_000) + 1)
-					_, err = s.Receive(context.Background(), o.lot(t, data, uint32(rand.N(1<<20)), 0), sends(data))
+					_, err = s.Receive(context.Background(), lot, sends(data))
 					if err == nil {
 						acknowledge(o, data)
 					}
