@@ -256,7 +256,7 @@ func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, 
 	return receipt, err
 }
 
-// offer hashes and signs what is offered.
+// offer hashes and signs what is offered: a draft, until the put is done.
 func (d *delivery) offer(index int) (exchange.Outgoing, error) {
 	d.hashShard(index)
 	terms := shard.Offer{
@@ -264,7 +264,7 @@ func (d *delivery) offer(index int) (exchange.Outgoing, error) {
 		Length: uint32(d.s.length), Lease: uint32(d.p.opts.Lease / time.Second),
 	}
 	signed, err := terms.Sign(d.p.repair, d.p.e.cfg.Mesh)
-	return exchange.Outgoing{Grant: d.p.grant, Offer: signed, Terms: terms}, err
+	return exchange.Outgoing{Grant: d.p.grant, Offer: signed, Terms: terms, Draft: true}, err
 }
 
 func (d *delivery) hashShard(index int) {

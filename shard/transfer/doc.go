@@ -5,7 +5,7 @@
 //
 //	candidates → ASK → scheme → for each segment, two at a time:
 //	  read → hash → (journal, fsync) → seal → encode → offer each shard to its
-//	  host → receipts → journal … → manifest
+//	  host → receipts → journal … → RENEW → manifest
 //
 // A put is done when every shard has a receipt that verifies. A host that
 // refuses, lies or stalls is given up and a spare takes its place; one that
@@ -13,7 +13,10 @@
 // judged against the median of the same segment, and a laggard is replaced only
 // when a spare is ready. When hosts run short, a segment with Data + ⌈⅔ Parity⌉
 // receipts is good enough, and the result says so; with fewer the put ends with
-// [*ShortError].
+// [*ShortError]. Shards are offered as drafts, which hosts drop after a day, so
+// that a put which is given up leaves nothing behind: in the end, and every 12 h,
+// each host confirms all that it keeps in one batch, and what is not confirmed is
+// sent once more or does not count.
 //
 // # Journal
 //
@@ -28,6 +31,7 @@
 //	kind 3 receipt   as the host signed it, without the signature, which was verified
 //	kind 4 done      1 number · 2 shard ids · 3 list of {1 index · 2 host}
 //	kind 5 host      1 peer id · 2 addresses
+//	kind 6 doubt     hosts did not confirm what they gave receipts for
 //
 // A second segment record for a number replaces the first and drops its
 // receipts. The first record that is torn ends the journal.
@@ -45,5 +49,6 @@
 // Each put and get works in two segment buffers outside the garbage-collected
 // heap: a put in [DefaultBudget] at most, a get in what the manifest's scheme
 // takes, of which it touches little more than Data shards. Nothing else grows
-// with the file but a few words per segment.
+// with the file but a few words per segment and, where hosts are asked what they
+// keep, 8 bytes for each shard.
 package transfer

@@ -51,6 +51,8 @@ type Engine struct {
 	log     *slog.Logger
 	mu      sync.Mutex
 	claimed map[string]chan struct{} // journals that a put works on; closed when it lets go
+
+	confirmEvery time.Duration // see the constant
 }
 
 // New returns an engine; it starts nothing.
@@ -61,7 +63,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}}
+	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery}
 }
 
 // Progress tells how far a call has come. Done counts bytes of the file that

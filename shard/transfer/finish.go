@@ -3,6 +3,7 @@ package transfer
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -43,7 +44,7 @@ func (p *put) manifest(w io.Writer, segments int, private shard.Private) (int, e
 		if err != nil {
 			return 0, err
 		}
-		for _, at := range done.Placed {
+		for _, at := range p.confirmed(number, done.Placed) {
 			if _, known := numbers[at.Host]; !known {
 				numbers[at.Host] = uint16(len(table))
 				table = append(table, p.journal.addrsOf(at.Host))
@@ -69,15 +70,20 @@ func (p *put) placements(m *shard.ManifestWriter, segments int, numbers map[peer
 		if err != nil {
 			return err
 		}
-		placed := make([]shard.Placement, len(done.Placed))
-		for i, at := range done.Placed {
-			placed[i] = shard.Placement{Index: at.Index, Host: numbers[at.Host]}
+		var placed []shard.Placement
+		for _, at := range p.confirmed(number, done.Placed) {
+			placed = append(placed, shard.Placement{Index: at.Index, Host: numbers[at.Host]})
 		}
 		if err := m.Placed(number, placed); err != nil {
 			return err
 		}
 	}
 	return m.Close()
+}
+
+// confirmed leaves out what hosts did not confirm: they will drop it.
+func (p *put) confirmed(number uint32, placed []placedShard) []placedShard {
+	return slices.DeleteFunc(placed, func(at placedShard) bool { return !p.stands(at.Host, number, at.Index) })
 }
 
 func (f finished) ids() []shard.ID {

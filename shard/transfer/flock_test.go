@@ -237,15 +237,6 @@ func (f *file) survey(t testing.TB, last healthFile, find func(context.Context) 
 	return s
 }
 
-// count counts the shards of a host by verdict.
-func (h *surveyed) count() map[verdict]int {
-	n := map[verdict]int{}
-	for _, at := range h.shards {
-		n[at.verdict()]++
-	}
-	return n
-}
-
 func (h *surveyed) String() string {
 	return fmt.Sprintf("%s %s %v alien %d known %d %q", h.peer, h.state, h.count(), h.alien, h.known, h.why)
 }

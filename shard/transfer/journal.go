@@ -9,8 +9,10 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +36,7 @@ type journal struct {
 	hosts    map[peer.ID][][]byte
 	soonest  int64 // end of the lease that ends first, Unix seconds; 0 = no receipt
 	oldest   int64 // time of the first receipt, Unix seconds; 0 = none
+	doubted  bool  // a host did not confirm what it gave a receipt for
 }
 
 // journalPath names the journal of a source in a mesh.
@@ -117,7 +120,7 @@ func (j *journal) load() error {
 func (j *journal) reset() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.start, j.resumed, j.at, j.soonest, j.oldest = start{}, false, 0, 0, 0
+	j.start, j.resumed, j.at, j.soonest, j.oldest, j.doubted = start{}, false, 0, 0, 0, false
 	clear(j.segments)
 	clear(j.hosts)
 	return j.file.Truncate(0)
@@ -178,6 +181,8 @@ func (j *journal) replay(kind byte, body []byte) error {
 			return err
 		}
 		j.hosts[h.Peer] = h.Addrs
+	case recordDoubt:
+		j.doubted = true
 	}
 	return nil // a kind we do not know is a later version's, and may be skipped
 }
@@ -253,12 +258,19 @@ func (j *journal) lasts(until time.Time) bool {
 	return j.soonest == 0 || j.soonest >= until.Unix()
 }
 
-// stale reports whether a receipt is older than trustTime: its host may have died
-// since.
+// stale reports whether receipts are not to be trusted: one is older than
+// trustTime, and its host may have died since, or was not confirmed.
 func (j *journal) stale(now time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
+	return j.doubted || j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
+}
+
+// everyHost returns the hosts that gave receipts.
+func (j *journal) everyHost() []peer.ID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Collect(maps.Keys(j.hosts))
 }
 
 // finished reads back a segment that is done.

@@ -15,6 +15,7 @@ const (
 	recordReceipt = 3
 	recordDone    = 4
 	recordHost    = 5
+	recordDoubt   = 6
 )
 
 const maxJournalRecord = 64 << 10

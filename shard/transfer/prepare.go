@@ -12,12 +12,19 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
 )
 
 // prepare settles scheme, keys and hosts.
 func (p *put) prepare(ctx context.Context) error {
 	if p.opts.Lease == 0 {
 		p.opts.Lease = shard.LeaseDefault
+	}
+	if !p.opts.Expires.IsZero() {
+		p.opts.Lease = min(p.opts.Lease, time.Until(p.opts.Expires))
+	}
+	if p.opts.Lease < time.Second {
+		return wire.ErrBadRequest.With("the file expires now")
 	}
 	wish, err := p.wishes()
 	if err != nil {

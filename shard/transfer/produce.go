@@ -61,6 +61,9 @@ func (p *put) produce(ctx context.Context, group *errgroup.Group, buffers *slabs
 
 func (p *put) private() shard.Private {
 	private := shard.Private{File: p.journal.start.File, Name: p.source.Name, Mode: 0o600, ModTime: time.Now().UnixNano()}
+	if !p.opts.Expires.IsZero() {
+		private.Expires = p.opts.Expires.Unix()
+	}
 	if info := p.in.first; info != nil {
 		private.Mode, private.ModTime, private.Folder = uint32(info.Mode().Perm()), info.ModTime().UnixNano(), p.in.plan != nil
 		if private.Name == "" {

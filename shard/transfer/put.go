@@ -24,8 +24,9 @@ type PutOptions struct {
 	Hosts      []peer.AddrInfo // only these
 	Colocate   bool            // several shards of a segment may share a host
 	Lease      time.Duration
-	Bandwidth  int64  // bytes a second, 0 = no limit
-	Copy       string // another place for the manifest, "" = none
+	Expires    time.Time // when the owner lets the file go; zero: never. No lease goes beyond it
+	Bandwidth  int64     // bytes a second, 0 = no limit
+	Copy       string    // another place for the manifest, "" = none
 }
 
 // PutResult tells what a put did.
@@ -67,13 +68,15 @@ type put struct {
 	refused  map[string]int
 	warnings []string
 	mu       sync.Mutex
-	missing  string // why the file falls short, the first reason
+	missing  string           // why the file falls short, the first reason
+	kept     map[peer.ID]kept // what hosts confirmed; nil before they were asked
 }
 
 // Put encrypts, encodes and places a file. It returns once every segment is
-// under receipt by enough hosts; until then its journal is kept, and the same
-// Put goes on where this one stopped. Errors: [*ShortError], [ErrChanged],
-// [ErrPutBusy], those of reading the source.
+// under receipt by enough hosts, and they have confirmed that; until then its
+// journal is kept, and the same Put goes on where this one stopped. Errors:
+// [*ShortError], [ErrChanged], [ErrPutBusy], those of reading the source,
+// wire.ErrBadRequest for a file that expires before it is there.
 func (e *Engine) Put(ctx context.Context, source Source, opts PutOptions, report func(Progress)) (PutResult, error) {
 	in, err := openSource(source)
 	if err != nil {
@@ -140,11 +143,8 @@ func (p *put) run(ctx context.Context) (PutResult, error) {
 	if err := p.prepare(ctx); err != nil {
 		return PutResult{}, err
 	}
-	count, private, err := p.segments(ctx)
+	count, private, err := p.move(ctx)
 	if err != nil {
-		return PutResult{}, err
-	}
-	if err := p.in.unchanged(p.source.Path); err != nil {
 		return PutResult{}, err
 	}
 	hosts, manifest, err := p.writeManifest(count, private)

@@ -31,7 +31,8 @@ func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error
 	sum := shard.SumPlain(plain)
 	s := &segment{plain: length}
 	if known := p.journal.segment(number); known != nil && known.sealing.same(length, last, sum) {
-		s.sealing, s.known, s.done = known.sealing, p.holdersOf(known), known.whole && !p.stale
+		s.sealing, s.known = known.sealing, p.holdersOf(known)
+		s.done = known.whole && !p.stale && len(s.known) == p.scheme.Shards()
 		if s.done {
 			return s, nil
 		}
@@ -44,15 +45,20 @@ func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error
 	return s, p.encode(s, slab, plain)
 }
 
-// holdersOf returns who gave a receipt for which index of a segment.
+// holdersOf returns who gave a receipt for which index of a segment, and
+// confirmed it if that was asked.
 func (p *put) holdersOf(known *progressOf) map[uint8]peer.ID {
 	holders := map[uint8]peer.ID{}
 	for index, r := range known.receipts {
-		holders[index] = r.Host
+		if p.stands(r.Host, r.Segment, index) {
+			holders[index] = r.Host
+		}
 	}
 	if _, done, err := p.journal.finished(known.sealing.Number); err == nil {
 		for _, at := range done.Placed {
-			holders[at.Index] = at.Host
+			if p.stands(at.Host, known.sealing.Number, at.Index) {
+				holders[at.Index] = at.Host
+			}
 		}
 	}
 	return holders

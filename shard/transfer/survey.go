@@ -19,6 +19,7 @@ import (
 //	s.hosts[i].peer, .state, .why, .seen  // one for each host, see [surveyed]
 //	s.at(segment, into)                   // who holds, or should hold, which index, and what is believed of it
 //	s.segments()                          // the same along the manifest's segments
+//	h.count()                             // a host's shards by verdict
 //	s.judge(host, segment, index, v)      // puts a verdict on one shard
 //	s.margin(at, believed)                // hosts that a segment may still lose
 //
@@ -208,6 +209,15 @@ func (s *survey) listed(h *surveyed, err error) {
 			h.shards[i] = at.with(rest)
 		}
 	}
+}
+
+// count counts the shards of a host by verdict.
+func (h *surveyed) count() map[verdict]int {
+	n := map[verdict]int{}
+	for _, at := range h.shards {
+		n[at.verdict()]++
+	}
+	return n
 }
 
 // at is a shard of one segment at one host.

@@ -13,7 +13,7 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
-// How long a host may take to answer one order, how often the same is asked again
+// How long a host may take to answer LIST or RENEW, how often the same is asked again
 // when there was no answer in time, and how long a host may say that it is busy.
 const (
 	askLimit    = 10 * time.Second
@@ -74,15 +74,16 @@ func listAll(ctx context.Context, a asker, p peer.ID, most int, take func([]shar
 	var cursor []byte
 	for left := most; left > 0; {
 		var rows []shard.Held
-		err := insist(ctx, func(ctx context.Context) (err error) {
-			rows, cursor, err = a.list(ctx, p, cursor)
+		var next []byte
+		err := insist(ctx, askLimit, func(ctx context.Context) (err error) {
+			rows, next, err = a.list(ctx, p, cursor)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		take(rows)
-		if cursor == nil || len(rows) == 0 {
+		if cursor = next; cursor == nil || len(rows) == 0 {
 			return nil
 		}
 		left -= len(rows)
@@ -90,12 +91,12 @@ func listAll(ctx context.Context, a asker, p peer.ID, most int, take func([]shar
 	return nil
 }
 
-// insist asks until there is an answer: the same again after a timeout,
+// insist asks until there is an answer within limit: the same again after a timeout,
 // [askAgain] times, and shortly again while the host is busy.
-func insist(ctx context.Context, ask func(context.Context) error) error {
-	pause, busy, late := 50*time.Millisecond, time.Now().Add(askBusyTime), 0
+func insist(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
+	wait, busy, late := 50*time.Millisecond, time.Now().Add(askBusyTime), 0
 	for {
-		once, cancel := context.WithTimeout(ctx, askLimit)
+		once, cancel := context.WithTimeout(ctx, limit)
 		err := ask(once)
 		cancel()
 		switch {
@@ -111,12 +112,10 @@ func insist(ctx context.Context, ask func(context.Context) error) error {
 		case !exchange.Retryable(err) || time.Now().After(busy):
 			return err
 		}
-		select {
-		case <-time.After(pause):
-			pause = min(2*pause, 2*time.Second)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
+		wait = min(2*wait, 2*time.Second)
 	}
 }
 

@@ -1,0 +1,317 @@
+package transfer
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
+)
+
+const (
+	// auditLimit is how long a host may take over one order of up to 64 leaves,
+	// 1.1 MB: on a line of 40 kB/s.
+	auditLimit = 30 * time.Second
+	// auditTime is how long one host may take for one round, but for auditLimit
+	// for each order.
+	auditTime = 2 * time.Minute
+	// closerLook is the most shards of one host that are looked at one by one.
+	closerLook = 4096
+)
+
+// auditor audits the hosts of a survey, all at once, and puts its verdicts there.
+//
+// Each is asked for leaves that are drawn from all leaves of all shards it lists,
+// each with the same chance, none twice. A host that sends a wrong leaf lied, as
+// a good one checks what it reads: nothing it holds is believed any more. One
+// that says that it does not hold a shard is honest about it, and is asked for a
+// leaf of every single shard, so that exactly what is lost is known; beyond
+// [closerLook] the rest is believed unless a tenth of those were missing. In a
+// full audit each shard speaks for itself.
+type auditor struct {
+	s        *survey
+	ask      asker
+	opts     AuditOptions
+	report   func(Progress)
+	draw     *rand.Rand
+	room     int // bytes of buffers of a full audit
+	received atomic.Int64
+	mu       sync.Mutex
+	progress Progress
+}
+
+func newAuditor(s *survey, ask asker, opts AuditOptions, report func(Progress)) *auditor {
+	var seed [32]byte
+	_, _ = crand.Read(seed[:]) // never fails
+	if opts.Leaves <= 0 {
+		opts.Leaves = AuditLeaves
+	}
+	return &auditor{s: s, ask: ask, opts: opts, report: report, draw: rand.New(rand.NewChaCha8(seed)), progress: Progress{Phase: "audit"}}
+}
+
+// challenge is one leaf that a host has to show.
+type challenge struct {
+	place   holding
+	leaf    uint32
+	id      shard.ID
+	verdict verdict
+}
+
+// run audits every host that answered.
+func (a *auditor) run(ctx context.Context) error {
+	if a.opts.Full {
+		return a.full(ctx)
+	}
+	first := make([][]challenge, len(a.s.hosts))
+	for i, h := range a.s.hosts {
+		if h.state == verdictOK {
+			first[i] = drawLeaves(a.s.contents, h.shards, a.opts.Leaves, a.draw)
+		}
+	}
+	a.progress.Total = int64(count(first))
+	if err := a.round(ctx, first); err != nil {
+		return err
+	}
+	second := make([][]challenge, len(a.s.hosts))
+	for i, h := range a.s.hosts {
+		if h.state == verdictOK && found(first[i], verdictMissing) {
+			second[i] = drawEach(a.s.contents, h.shards, closerLook, a.draw)
+		}
+	}
+	if count(second) == 0 {
+		return nil
+	}
+	if err := a.round(ctx, second); err != nil {
+		return err
+	}
+	for i, h := range a.s.hosts {
+		if second[i] != nil && h.state == verdictOK {
+			h.rest(second[i])
+		}
+	}
+	return nil
+}
+
+// round sends every host its challenges and judges what it is told.
+func (a *auditor) round(ctx context.Context, challenges [][]challenge) error {
+	if err := a.s.name(challenges); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(askAtOnce)
+	for i, h := range a.s.hosts {
+		if len(challenges[i]) == 0 {
+			continue
+		}
+		group.Go(func() error {
+			h.judged(challenges[i], a.challenge(ctx, h, challenges[i]))
+			a.step(1)
+			return context.Cause(ctx)
+		})
+	}
+	return group.Wait()
+}
+
+// step counts progress.
+func (a *auditor) step(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.progress.Done = min(a.progress.Done+n, a.progress.Total)
+	a.report(a.progress)
+}
+
+// challenge has one host answer its challenges, in orders of [shard.MaxPicks].
+func (a *auditor) challenge(ctx context.Context, h *surveyed, all []challenge) error {
+	orders := (len(all) + shard.MaxPicks - 1) / shard.MaxPicks
+	ctx, cancel := context.WithTimeout(ctx, auditTime+time.Duration(orders)*auditLimit)
+	defer cancel()
+	for len(all) > 0 {
+		some := all[:min(len(all), shard.MaxPicks)]
+		all = all[len(some):]
+		picks := make([]shard.Pick, len(some))
+		for i, c := range some {
+			picks[i] = shard.Pick{Shard: c.id, Leaf: c.leaf}
+		}
+		var slices [][]byte
+		err := insist(ctx, auditLimit, func(ctx context.Context) (err error) {
+			slices, err = a.ask.audit(ctx, h.peer, picks)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			a.received.Add(int64(len(slices[i])))
+			some[i].verdict = a.verify(some[i], slices[i])
+		}
+	}
+	return nil
+}
+
+func (a *auditor) verify(c challenge, slice []byte) verdict {
+	if len(slice) == 0 {
+		return verdictMissing
+	}
+	if _, err := shard.VerifyLeaf(c.id, int(a.s.contents.lengths[c.place.segment()]), c.leaf, slice); err != nil {
+		return verdictWrong
+	}
+	return verdictOK
+}
+
+// judged takes in how a host's challenges went.
+func (h *surveyed) judged(all []challenge, err error) {
+	if found(all, verdictWrong) {
+		h.state, h.why = verdictWrong, "sent other bytes than those that were stored"
+	} else if err != nil {
+		h.state, h.why = stateOf(err), reason(err)
+	}
+	for _, c := range all {
+		if c.verdict == verdictMissing {
+			i, _ := findHolding(h.shards, c.place)
+			h.shards[i] = h.shards[i].with(verdictMissing)
+		}
+	}
+	if h.state != verdictOK {
+		h.rule(h.state)
+	}
+}
+
+// rest judges what a closer look left out, by what it saw.
+func (h *surveyed) rest(looked []challenge) {
+	lost := 0
+	for _, c := range looked {
+		if c.verdict == verdictMissing {
+			lost++
+		}
+	}
+	if lost*10 < len(looked) || len(h.shards) <= closerLook {
+		return
+	}
+	seen := map[holding]bool{}
+	for _, c := range looked {
+		seen[c.place] = true
+	}
+	for i, at := range h.shards {
+		if !seen[at.with(verdictNone)] {
+			h.shards[i] = at.with(verdictMissing)
+		}
+	}
+}
+
+// rule puts a verdict on every shard that the host does not admit to miss.
+func (h *surveyed) rule(v verdict) {
+	for i, at := range h.shards {
+		if at.verdict() != verdictMissing {
+			h.shards[i] = at.with(v)
+		}
+	}
+}
+
+// full fetches every shard, one at a time from each host.
+func (a *auditor) full(ctx context.Context) error {
+	longest := 1
+	for _, length := range a.s.contents.lengths {
+		longest = max(longest, int(length))
+	}
+	for _, h := range a.s.hosts {
+		for _, at := range h.shards {
+			if at.verdict() == verdictOK {
+				a.progress.Total += int64(a.s.contents.lengths[at.segment()])
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(max(1, a.room/longest), askAtOnce))
+	for _, h := range a.s.hosts {
+		if h.state != verdictOK {
+			continue
+		}
+		group.Go(func() error { return a.readAll(ctx, h, make([]byte, longest)) })
+	}
+	return group.Wait()
+}
+
+// readAll fetches all that one host lists, until it stops answering.
+func (a *auditor) readAll(ctx context.Context, h *surveyed, buf []byte) error {
+	next := 0
+	for segment, err := range a.s.m.Segments() {
+		if err != nil {
+			return err
+		}
+		for ; next < len(h.shards) && h.shards[next].segment() == segment.Number; next++ {
+			at := h.shards[next]
+			if at.verdict() != verdictOK {
+				continue
+			}
+			body := buf[:a.s.contents.lengths[segment.Number]]
+			err := a.read(ctx, h, segment.Shards[at.index()], body)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			v, stop := fetchVerdict(err)
+			if stop {
+				h.state, h.why = v, reason(err)
+				for i := range h.shards[next:] {
+					if h.shards[next+i].verdict() == verdictOK {
+						h.shards[next+i] = h.shards[next+i].with(v)
+					}
+				}
+				return nil
+			}
+			h.shards[next] = at.with(v)
+			a.step(int64(len(body)))
+		}
+	}
+	return nil
+}
+
+// read fetches one shard and compares its bytes.
+func (a *auditor) read(ctx context.Context, h *surveyed, id shard.ID, body []byte) error {
+	limit := auditLimit + time.Duration(len(body)>>15)*time.Second // 32 KiB/s
+	err := insist(ctx, limit, func(ctx context.Context) error {
+		return a.ask.fetch(ctx, h.peer, id, body, func(n int) { a.received.Add(int64(n)) })
+	})
+	if err == nil && shard.Sum(body) != id {
+		return wire.ErrDamaged
+	}
+	return err
+}
+
+// fetchVerdict says what a fetch shows of its shard, and whether the host is not
+// worth another.
+func fetchVerdict(err error) (v verdict, stop bool) {
+	switch {
+	case err == nil:
+		return verdictOK, false
+	case errors.Is(err, wire.ErrNotFound):
+		return verdictMissing, false
+	case errors.Is(err, wire.ErrDamaged):
+		return verdictWrong, false
+	}
+	return stateOf(err), true
+}
+
+func count(all [][]challenge) (n int) {
+	for _, some := range all {
+		if len(some) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func found(all []challenge, v verdict) bool {
+	for _, c := range all {
+		if c.verdict == v {
+			return true
+		}
+	}
+	return false
+}
