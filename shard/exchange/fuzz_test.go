@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -80,9 +82,23 @@ func taped(t testing.TB, now time.Time) (*Server, *exchangetest.Store) {
 	store := exchangetest.NewStore()
 	store.Limit(1<<20, 0)
 	return NewServer(ServerConfig{
-		Host: named{id: id}, Key: key, Mesh: "test", Store: store, Now: func() time.Time { return now },
+		Host: named{id: id}, Key: key, Mesh: "test", Store: store, Keeper: reader{}, Now: func() time.Time { return now },
 	}), store
 }
+
+// reader is a keeper that reads what it is given and remembers nothing.
+type reader struct{}
+
+func (reader) Keep(_ context.Context, _ peer.ID, c shard.Charge, manifest io.Reader) error {
+	_, err := io.CopyN(io.Discard, manifest, c.Manifest)
+	return err
+}
+
+func (reader) Turn(context.Context, peer.ID, shard.Grant) (shard.Turn, error) {
+	return shard.Turn{Working: true}, nil
+}
+
+func (reader) Forget(shard.Grant) error { return nil }
 
 func (s *Server) play(data []byte) []byte {
 	st := &tape{}
@@ -95,8 +111,8 @@ func (s *Server) play(data []byte) []byte {
 	return st.out.Bytes()
 }
 
-// wholeFile returns an ASK, OFFER with its bytes, FETCH, LIST and DELETE that
-// are all in order.
+// wholeFile returns one stream of every operation, with the bytes that it
+// takes, all of them in order.
 func wholeFile(t testing.TB, host peer.ID, now time.Time) [][]byte {
 	t.Helper()
 	seed, id, body := shard.Seed{1}, shard.FileID{2}, bytes.Repeat([]byte("shard "), 20)
@@ -110,28 +126,41 @@ func wholeFile(t testing.TB, host peer.ID, now time.Time) [][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := shard.Order{Grant: digest, Host: host, NotAfter: now.Unix()}
-	list, err := order.Sign(seed.FileKey(id).RepairKey(), shard.OrderList, "test")
+	repair := seed.FileKey(id).RepairKey()
+	order := func(kind string, key ed25519.PrivateKey, o shard.Order) orderMessage {
+		o.Grant, o.Host, o.NotAfter = digest, host, now.Unix()
+		signed, err := o.Sign(key, kind, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return orderMessage{grant, signed}
+	}
+	note, err := shard.Note{Grant: digest, Writer: 1, Seq: 2, Length: uint32(len(body)), Sum: shard.Digest(shard.Sum(body)), Lease: 60}.
+		Sign(seed.AdminKey(id), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	del, err := order.Sign(seed.AdminKey(id), shard.OrderDelete, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pick := shard.Pick{Shard: shard.Sum(body)}
 	var streams [][]byte
 	for _, m := range []sample{
 		{kind: opAsk, message: askMessage{Bytes: 1, Lease: 60}},
 		{kind: opOffer, message: offerMessage{Grant: grant, Offer: offer}},
 		{kind: opFetch, message: fetchMessage{Shard: shard.Sum(body)}},
-		{kind: opList, message: orderMessage{grant, list}},
-		{kind: opDelete, message: orderMessage{grant, del}},
+		{kind: opList, message: order(shard.OrderList, repair, shard.Order{})},
+		{kind: opAudit, message: order(shard.OrderAudit, repair, shard.Order{Picks: []shard.Pick{pick, pick}})},
+		{kind: opRenew, message: order(shard.OrderRenew, repair, shard.Order{Lease: 120})},
+		{kind: opRenew, message: order(shard.OrderRenew, repair, shard.Order{Lease: 60, Spots: []shard.Spot{{Shard: shard.Sum(body)}}})},
+		{kind: opNotePut, message: noteMessage{grant, note}},
+		{kind: opNoteGet, message: noteGetMessage{id.Locator()}},
+		{kind: opKeep, message: keepMessage{shard.Charge{Grant: grant, Repair: repair.Seed(), Manifest: int64(len(body))}}},
+		{kind: opTurn, message: order(shard.OrderTurn, repair, shard.Order{})},
+		{kind: opDelete, message: order(shard.OrderDelete, seed.AdminKey(id), shard.Order{})},
 	} {
 		var b bytes.Buffer
 		if err := wire.WriteMessage(&b, m.kind, m.message); err != nil {
 			t.Fatal(err)
 		}
-		if m.kind == opOffer {
+		if m.kind == opOffer || m.kind == opNotePut || m.kind == opKeep {
 			b.Write(body)
 		}
 		streams = append(streams, b.Bytes())
@@ -159,10 +188,9 @@ func FuzzServe(f *testing.F) {
 				t.Fatalf("answered %x: %v", out, err)
 			}
 			out = rest
-			if kind == ansBytes {
-				var m bytesMessage
-				if err := wire.Unmarshal(payload, &m); err != nil || int(m.Length) != len(rest) {
-					t.Fatalf("%d bytes after BYTES, %+v, %v", len(rest), m, err)
+			if n, raw := announced(t, kind, payload); raw {
+				if n != len(rest) {
+					t.Fatalf("%d bytes follow, %d are announced", len(rest), n)
 				}
 				break
 			}
@@ -173,18 +201,53 @@ func FuzzServe(f *testing.F) {
 	})
 }
 
+// announced returns how many raw bytes follow an answer, if it is of a kind
+// that they follow.
+func announced(t testing.TB, kind byte, payload []byte) (n int, raw bool) {
+	t.Helper()
+	var err error
+	switch kind {
+	case ansBytes:
+		var m bytesMessage
+		err, n = wire.Unmarshal(payload, &m), int(m.Length)
+	case ansProof:
+		var m proofMessage
+		err = wire.Unmarshal(payload, &m)
+		for _, slice := range m.Slices {
+			n += int(slice)
+		}
+	case ansNotes:
+		var m notesMessage
+		err = wire.Unmarshal(payload, &m)
+		for _, note := range m.Notes {
+			var terms shard.Note
+			err = errors.Join(err, wire.Unmarshal(note.Note.Body, &terms))
+			n += int(terms.Length)
+		}
+	default:
+		return 0, false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, true
+}
+
 // What is in order is answered in order, so that the fuzzer starts from
 // streams that reach every line.
 func TestServeTape(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	s, store := taped(t, now)
-	want := [][]byte{{ansRoom}, {ansReady, ansReceipt}, {ansBytes}, {ansHeld}, {ansDeleted}}
+	want := [][]byte{
+		{ansRoom}, {ansReady, ansReceipt}, {ansBytes}, {ansHeld}, {ansProof}, {ansRenewed}, {ansRenewed},
+		{ansReady, ansKept}, {ansNotes}, {ansReady, ansCharged}, {ansTurned}, {ansDeleted},
+	}
 	for i, stream := range wholeFile(t, s.cfg.Host.ID(), now) {
 		out := s.play(stream)
 		for _, kind := range want[i] {
 			got, _, rest, err := wire.ParseFrame(out, maxHeld)
 			if err != nil || got != kind {
-				t.Errorf("operation %d: kind %d, %v; want %d", i+1, got, err, kind)
+				t.Errorf("stream %d: kind %d, %v; want %d", i, got, err, kind)
 			}
 			out = rest
 		}
@@ -201,7 +264,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(frame)
 		f.Add(append(wire.AppendFrame(nil, firstHint, []byte{0xa0}), frame...))
 	}
-	limits := map[byte]int{ansRoom: maxAnswer, ansReady: maxAnswer, ansDone: maxAnswer, ansHeld: maxHeld}
+	limits := map[byte]int{ansRoom: maxAnswer, ansReady: maxAnswer, ansDone: maxAnswer, ansHeld: maxHeld, ansNotes: maxHeld}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		kind, payload, err := readAnswer(bytes.NewReader(data), limits)
 		if err == nil && (limits[kind] == 0 || len(payload) > limits[kind]) {

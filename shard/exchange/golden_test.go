@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
@@ -27,11 +30,15 @@ func signed(b byte) wire.Signed {
 	return wire.Signed{Body: []byte{0xa1, 0x01, b}, Sig: bytes.Repeat([]byte{b}, 64)}
 }
 
+// somebody is the peer whose Ed25519 key is 32 bytes of 1.
+var somebody = peer.ID("\x00\x24\x08\x01\x12\x20" + strings.Repeat("\x01", 32))
+
 var samples = []sample{
 	{"ask", opAsk, &askMessage{Bytes: 1 << 33, Lease: 5_184_000}},
 	{"room", ansRoom, &roomMessage{Takes: true, Free: 1 << 40}},
 	{"room-full", ansRoom, &roomMessage{Free: 7, Why: wire.ErrFull}},
 	{"offer", opOffer, &offerMessage{Grant: signed(1), Offer: signed(2)}},
+	{"offer-draft", opOffer, &offerMessage{Grant: signed(1), Offer: signed(2), Draft: true}},
 	{"ready", ansReady, &readyMessage{Offset: 65536}},
 	{"done", ansDone, &receiptMessage{Receipt: signed(3)}},
 	{"receipt", ansReceipt, &receiptMessage{Receipt: signed(3)}},
@@ -43,6 +50,19 @@ var samples = []sample{
 		{Shard: shard.ID{1}, Segment: 2, Index: 3, Length: 4, LeaseEnd: 1_800_000_000}}, Next: []byte("next")}},
 	{"delete", opDelete, &orderMessage{Grant: signed(1), Order: signed(5)}},
 	{"deleted", ansDeleted, &deletedMessage{Shards: 20}},
+	{"audit", opAudit, &orderMessage{Grant: signed(1), Order: signed(6)}},
+	{"proof", ansProof, &proofMessage{Slices: []uint32{0, 9, shard.MaxSlice}}},
+	{"renew", opRenew, &orderMessage{Grant: signed(1), Order: signed(7)}},
+	{"renewed", ansRenewed, &renewedMessage{Receipts: []wire.Signed{signed(3), signed(8)}, Next: []byte("next")}},
+	{"note-put", opNotePut, &noteMessage{Grant: signed(1), Note: signed(9)}},
+	{"kept", ansKept, &receiptMessage{Receipt: signed(10)}},
+	{"note-get", opNoteGet, &noteGetMessage{Locator: shard.Locator{1, 31: 2}}},
+	{"notes", ansNotes, &notesMessage{Notes: []noteMessage{{signed(1), signed(9)}, {signed(1), signed(11)}}}},
+	{"keep", opKeep, &keepMessage{Charge: shard.Charge{Grant: signed(1), Repair: bytes.Repeat([]byte{12}, 32),
+		Keepers: []peer.ID{somebody}, Manifest: 45_000_000, Until: 1_900_000_000}}},
+	{"charged", ansCharged, &chargedMessage{}},
+	{"turn", opTurn, &orderMessage{Grant: signed(1), Order: signed(13)}},
+	{"turned", ansTurned, &turnedMessage{Turn: shard.Turn{Working: true, Checked: 1_800_000_000, Margin: -1, Keepers: []peer.ID{somebody}}}},
 	{"reject", wire.KindError, wire.ErrInProgress},
 }
 
@@ -111,6 +131,28 @@ func TestLimitsFit(t *testing.T) {
 		rows[i] = shard.Held{Segment: shard.MaxSegments - 1, Index: 254, Length: shard.MaxShardLength, LeaseEnd: 1 << 40}
 	}
 	big := wire.Signed{Body: make([]byte, 320), Sig: make([]byte, 64)}
+	keepers := make([]peer.ID, shard.MaxKeepers)
+	for i := range keepers {
+		keepers[i] = somebody
+	}
+	most := shard.Order{Host: somebody, NotAfter: 1 << 40, Lease: 1 << 31, Cursor: make([]byte, maxCursor)}
+	for range shard.MaxPicks {
+		most.Picks = append(most.Picks, shard.Pick{Leaf: shard.MaxShardLength / shard.LeafSize})
+		most.Spots = append(most.Spots, shard.Spot{Segment: shard.MaxSegments - 1, Index: 254})
+	}
+	audit, renew := most, most
+	audit.Spots, renew.Picks = nil, nil
+	full := func(o shard.Order) wire.Signed {
+		body, err := wire.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire.Signed{Body: body, Sig: make([]byte, 64)}
+	}
+	notes := make([]noteMessage, shard.MaxWriters)
+	for i := range notes {
+		notes[i] = noteMessage{big, wire.Signed{Body: make([]byte, maxRequest-500), Sig: make([]byte, 64)}}
+	}
 	for _, s := range []struct {
 		message any
 		limit   int
@@ -118,6 +160,14 @@ func TestLimitsFit(t *testing.T) {
 		{heldMessage{rows, make([]byte, maxCursor)}, maxHeld},
 		{offerMessage{big, big, true}, maxRequest},
 		{orderMessage{big, big}, maxRequest},
+		{orderMessage{big, full(audit)}, maxRequest},
+		{orderMessage{big, full(renew)}, maxRequest},
+		{proofMessage{slices.Repeat([]uint32{shard.MaxSlice}, shard.MaxPicks)}, maxAnswer},
+		{renewedMessage{slices.Repeat([]wire.Signed{big}, maxRenewed), make([]byte, maxCursor)}, maxHeld},
+		{noteMessage{big, big}, maxRequest},
+		{notesMessage{notes}, maxHeld},
+		{keepMessage{shard.Charge{Grant: big, Repair: make([]byte, 32), Keepers: keepers, Manifest: 1 << 40, Until: 1 << 40}}, maxRequest},
+		{turnedMessage{shard.Turn{Checked: 1 << 40, Margin: 255, Keepers: keepers}}, maxAnswer},
 		{receiptMessage{big}, maxAnswer},
 		{roomMessage{Free: 1 << 62, Why: wire.ErrFull.With("%s", strings.Repeat("x", 512))}, maxAnswer},
 	} {
