@@ -65,12 +65,12 @@ func TestWorse(t *testing.T) {
 func TestParseDuration(t *testing.T) {
 	day := 24 * time.Hour
 	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "30d": 30 * day, "1y": 365 * day, "2w": 14 * day, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, "1w1d1h1m1s": 8*day + time.Hour + time.Minute + time.Second} {
-		if got, err := parseDuration(text); err != nil || got != want {
+		if got, err := parseDuration("--timeout", text); err != nil || got != want {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "0s", "5", "-1d", "1x", "d", "1dd", "1000y", "9e99y", "NaNd", "1h-5m"} {
-		if got, err := parseDuration(text); err == nil {
+		if got, err := parseDuration("--timeout", text); err == nil {
 			t.Errorf("%q is taken for %v", text, got)
 		}
 	}

@@ -82,22 +82,26 @@ func (s *session) joinAddresses(ctx context.Context, c *urfave.Context, config *
 	given := append(c.Args().Slice(), c.StringSlice("address")...)
 	if len(given) > 0 {
 		config.Bootstrap = given
-		return nil
+		return s.judge("the address", strings.Join(given, " "), node.Config{Bootstrap: given})
 	}
 	if len(config.Bootstrap) > 0 || !s.asks() {
 		return nil
 	}
 	answer, err := s.question(ctx, "address of a node of the mesh", "look on this network, else begin a new mesh")
-	if err == nil && strings.HasPrefix(answer, "/") {
-		config.Bootstrap = strings.Fields(answer)
+	if err != nil || !strings.HasPrefix(answer, "/") {
+		return err
 	}
-	return err
+	config.Bootstrap = strings.Fields(answer)
+	return s.judge("the address", answer, node.Config{Bootstrap: config.Bootstrap})
 }
 
 func (s *session) joinCapacity(ctx context.Context, c *urfave.Context, config *node.Config) error {
 	given, usual := c.String("capacity"), "a tenth of the disk"
 	if config.Capacity > 0 {
 		usual = humanize.Bytes(uint64(config.Capacity))
+	}
+	if config.NoStorage {
+		usual = "nothing"
 	}
 	if given == "" && s.asks() {
 		answer, err := s.question(ctx, "disk to give to others", usual)
@@ -111,15 +115,12 @@ func (s *session) joinCapacity(ctx context.Context, c *urfave.Context, config *n
 	if given == "" {
 		return nil
 	}
-	var err error
-	config.Capacity, err = parseSize("--capacity", given)
-	return err
+	return s.setCapacity(config, given)
 }
 
 func (s *session) joinListen(ctx context.Context, c *urfave.Context, config *node.Config) error {
 	if c.IsSet("listen") {
-		config.Listen = c.StringSlice("listen")
-		return nil
+		return s.setListen(c, config)
 	}
 	port := c.Int("port")
 	if !c.IsSet("port") {

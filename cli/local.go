@@ -13,7 +13,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
-	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/node/control"
@@ -144,59 +143,6 @@ func (s *session) running(ctx context.Context) (*control.Client, error) {
 		return nil, needsNode(s.home)
 	}
 	return control.Dial(socket), nil
-}
-
-// config returns the home's configuration with the common flags on top.
-func (s *session) config() (node.Config, error) {
-	config, err := node.LoadConfig(node.Home(s.home).ConfigFile())
-	if err != nil {
-		return config, err
-	}
-	config.Home, config.Logger = s.home, s.logger
-	if s.mesh != "" {
-		config.Mesh = s.mesh
-	}
-	if len(s.bootstrap) > 0 {
-		config.Bootstrap = s.bootstrap
-	}
-	return config, nil
-}
-
-// nodeConfig returns the configuration of a node that keeps running.
-func (s *session) nodeConfig(c *urfave.Context) (node.Config, error) {
-	config, err := s.config()
-	if err != nil {
-		return config, err
-	}
-	if c.IsSet("listen") {
-		config.Listen = c.StringSlice("listen")
-	}
-	if c.IsSet("capacity") {
-		if config.Capacity, err = parseSize("--capacity", c.String("capacity")); err != nil {
-			return config, err
-		}
-	}
-	if c.IsSet("no-mdns") {
-		config.NoMDNS = c.Bool("no-mdns")
-	}
-	if c.IsSet("no-storage") {
-		config.NoStorage = c.Bool("no-storage")
-	}
-	if c.IsSet("relay") {
-		config.Relay = c.String("relay")
-	}
-	if c.IsSet("metrics") {
-		config.Metrics = c.String("metrics")
-	}
-	return config, config.Validate()
-}
-
-func parseSize(flag, given string) (int64, error) {
-	n, err := node.ParseSize(given)
-	if err != nil || n == 0 {
-		return 0, usage(63, "%s cannot be %q", flag, given).Because("a size is meant, such as 50GB or 64MiB")
-	}
-	return n, nil
 }
 
 // peerID reads the home's peer id without starting a node.

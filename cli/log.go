@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 
@@ -10,23 +9,23 @@ import (
 
 // newLogger returns the process's logger, to stderr, and makes the libraries
 // log through it.
-func newLogger(w io.Writer, level, format string, usual slog.Level) (*slog.Logger, error) {
-	opts := &slog.HandlerOptions{Level: usual}
+func (p *process) newLogger(level, format string) (*slog.Logger, error) {
+	opts := &slog.HandlerOptions{Level: defaultLevel(p.line.command(), p.out.verbose)}
 	if level != "" {
 		var l slog.Level
 		if err := l.UnmarshalText([]byte(strings.ToLower(level))); err != nil {
-			return nil, usage(61, "%q is no log level", level).Because("debug, info, warn and error are")
+			return nil, usage(61, "%s cannot be %q", p.named("log-level"), level).Because("debug, info, warn and error are")
 		}
 		opts.Level = l
 	}
 	var h slog.Handler
 	switch format {
 	case "", "text":
-		h = slog.NewTextHandler(w, opts)
+		h = slog.NewTextHandler(p.Err, opts)
 	case "json":
-		h = slog.NewJSONHandler(w, opts)
+		h = slog.NewJSONHandler(p.Err, opts)
 	default:
-		return nil, usage(61, "%q is no log format", format).Because("text and json are")
+		return nil, usage(61, "%s cannot be %q", p.named("log-format"), format).Because("text and json are")
 	}
 	node.InstallLogging(h)
 	return slog.New(h), nil

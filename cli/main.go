@@ -28,7 +28,17 @@ type Streams struct {
 func Main() int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
+	forgetEmpty()
 	return Run(ctx, os.Args, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+}
+
+// forgetEmpty makes variables of ours that are empty count as not set.
+func forgetEmpty() {
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); value == "" && strings.HasPrefix(name, envName("")) {
+			_ = os.Unsetenv(name) // a name from the environment is a name
+		}
+	}
 }
 
 // interruption is the cause of a context that a signal ended.

@@ -36,7 +36,7 @@ func putCommand() *command {
 }
 
 func runPut(ctx context.Context, s *session, c *urfave.Context) error {
-	base, err := putOptions(c)
+	base, err := s.putOptions(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *session) putSeveral(ctx context.Context, base control.PutRequest, args 
 	return nil
 }
 
-func putOptions(c *urfave.Context) (control.PutRequest, error) {
+func (s *session) putOptions(c *urfave.Context) (control.PutRequest, error) {
 	req := control.PutRequest{
 		Name: c.String("name"), Scheme: c.String("scheme"), Durability: c.String("durability"),
 		Hosts: c.StringSlice("host"), AllowColocate: c.Bool("allow-colocate"), Size: -1,
@@ -89,21 +89,21 @@ func putOptions(c *urfave.Context) (control.PutRequest, error) {
 	var err error
 	if req.Scheme != "" {
 		if _, err := shard.ParseScheme(req.Scheme); err != nil {
-			return req, usage(65, "--scheme cannot be %q", req.Scheme).Because("%s", err).Try("--scheme 4+4")
+			return req, usage(65, "%s cannot be %q", s.named("scheme"), req.Scheme).Because("%s", err).Try("--scheme 4+4")
 		}
 	}
 	switch req.Durability {
 	case "", "low", "normal", "archive":
 	default:
-		return req, usage(66, "--durability cannot be %q", req.Durability).Because("low, normal and archive are")
+		return req, usage(66, "%s cannot be %q", s.named("durability"), req.Durability).Because("low, normal and archive are")
 	}
 	if given := c.String("expires"); given != "" {
-		if req.Expires, err = parseDuration(given); err != nil {
+		if req.Expires, err = parseDuration(s.named("expires"), given); err != nil {
 			return req, err
 		}
 	}
 	if given := c.String("bwlimit"); given != "" {
-		if req.BandwidthLimit, err = parseSize("--bwlimit", given); err != nil {
+		if req.BandwidthLimit, err = parseSize(s.named("bwlimit"), given); err != nil {
 			return req, err
 		}
 	}

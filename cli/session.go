@@ -36,11 +36,11 @@ func (p *process) newSession(c *urfave.Context) (*session, error) {
 		return nil, err
 	}
 	if given := c.String("timeout"); given != "" {
-		if s.timeout, err = parseDuration(given); err != nil {
+		if s.timeout, err = parseDuration(p.named("timeout"), given); err != nil {
 			return nil, err
 		}
 	}
-	s.logger, err = newLogger(p.Err, c.String("log-level"), c.String("log-format"), defaultLevel(p.line.command(), p.out.verbose))
+	s.logger, err = p.newLogger(c.String("log-level"), c.String("log-format"))
 	return s, err
 }
 
@@ -85,8 +85,25 @@ func isTerminal(stream any) bool {
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
-// parseDuration reads 90s, 10m, 2h, 30d, 2w, 1y and sums of them.
-func parseDuration(given string) (time.Duration, error) {
+// named is how a flag was given: as itself, or as a variable of the environment.
+func (p *process) named(flag string) string {
+	for _, word := range p.line.argv {
+		if word == "--" {
+			break
+		}
+		if strings.HasPrefix(word, "--"+flag+"=") {
+			return "--" + flag
+		}
+	}
+	if os.Getenv(envName(flag)) != "" {
+		return envName(flag)
+	}
+	return "--" + flag
+}
+
+// parseDuration reads 90s, 10m, 2h, 30d, 2w, 1y and sums of them. The name is
+// what the error says the value was given for.
+func parseDuration(name, given string) (time.Duration, error) {
 	var sum time.Duration
 	rest := given
 	for rest != "" {
@@ -100,23 +117,23 @@ func parseDuration(given string) (time.Duration, error) {
 		}
 		d, err := time.ParseDuration(part)
 		if err != nil || d < 0 {
-			return 0, badDuration(given)
+			return 0, badDuration(name, given)
 		}
 		if unit > 0 {
 			hours := d.Hours()
 			if hours*unit.Hours() > time.Duration(1<<63-1).Hours()-sum.Hours() {
-				return 0, badDuration(given)
+				return 0, badDuration(name, given)
 			}
 			d = time.Duration(hours * float64(unit))
 		}
 		sum += d
 	}
 	if sum <= 0 {
-		return 0, badDuration(given)
+		return 0, badDuration(name, given)
 	}
 	return sum, nil
 }
 
-func badDuration(given string) error {
-	return usage(60, "%q is no time span", given).Because("90s, 10m, 2h, 30d, 2w or 1y are")
+func badDuration(name, given string) error {
+	return usage(60, "%s cannot be %q", name, given).Because("90s, 10m, 2h, 30d, 2w or 1y are")
 }

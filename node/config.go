@@ -111,8 +111,12 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, text := range c.Listen {
-		if _, err := ma.NewMultiaddr(text); err != nil {
+		addr, err := ma.NewMultiaddr(text)
+		if err != nil {
 			return fmt.Errorf("%w: listen %q: %w", ErrConfig, text, err)
+		}
+		if _, p := peer.SplitAddr(addr); p != "" {
+			return fmt.Errorf("%w: listen %q: is the address of a peer", ErrConfig, text)
 		}
 	}
 	for _, text := range c.Bootstrap {

@@ -61,6 +61,14 @@ func TestLoadConfigWithoutFile(t *testing.T) {
 	}
 }
 
+// A capacity of 0 that somebody wrote is not the default.
+func TestCapacityOfNothing(t *testing.T) {
+	c, err := LoadConfig(writeConfig(t, "capacity = 0\n"))
+	if err != nil || !c.NoStorage {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
 func TestLoadConfigTellsWhere(t *testing.T) {
 	for _, c := range []struct{ name, text, line, says string }{
 		{"misspelt key", "mesh = \"a\"\ncapcity = \"50GB\"\n", ":2: ", `unknown key "capcity"`},
@@ -98,6 +106,9 @@ func TestValidate(t *testing.T) {
 		{"home", func(c *Config) { c.Home = "" }},
 		{"mesh", func(c *Config) { c.Mesh = "Main/2" }},
 		{"listen", func(c *Config) { c.Listen = []string{"127.0.0.1:4170"} }},
+		{"of a peer", func(c *Config) {
+			c.Listen = []string{"/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"}
+		}},
 		{"bootstrap", func(c *Config) { c.Bootstrap = []string{"/ip4/127.0.0.1/tcp/4170"} }},
 		{"capacity", func(c *Config) { c.Capacity = -1 }},
 		{"relay", func(c *Config) { c.Relay = "maybe" }},

@@ -17,16 +17,16 @@ const configVersion = 1
 // fileConfig is config.toml. Its keys are the flags of `batchain node`, and
 // per-peer, which few need.
 type fileConfig struct {
-	Version   int      `toml:"version,omitempty"`
-	Mesh      string   `toml:"mesh,omitempty"`
-	Listen    []string `toml:"listen,omitempty"`
-	Bootstrap []string `toml:"bootstrap,omitempty"`
-	Capacity  byteSize `toml:"capacity,omitempty"`
-	PerPeer   byteSize `toml:"per-peer,omitempty"`
-	NoStorage bool     `toml:"no-storage,omitempty"`
-	NoMDNS    bool     `toml:"no-mdns,omitempty"`
-	Relay     string   `toml:"relay,omitempty"`
-	Metrics   string   `toml:"metrics,omitempty"`
+	Version   int       `toml:"version,omitempty"`
+	Mesh      string    `toml:"mesh,omitempty"`
+	Listen    []string  `toml:"listen,omitempty"`
+	Bootstrap []string  `toml:"bootstrap,omitempty"`
+	Capacity  *byteSize `toml:"capacity,omitempty"`
+	PerPeer   byteSize  `toml:"per-peer,omitempty"`
+	NoStorage bool      `toml:"no-storage,omitempty"`
+	NoMDNS    bool      `toml:"no-mdns,omitempty"`
+	Relay     string    `toml:"relay,omitempty"`
+	Metrics   string    `toml:"metrics,omitempty"`
 }
 
 // byteSize is a number of bytes, written 50GB or 64MiB.
@@ -78,7 +78,7 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() []error { return []error{ErrConfig, e.Err} }
 
 // LoadConfig reads a configuration file. A file that is not there is an empty
-// one. An unknown key, a value of the wrong kind and a newer version are a
+// one; a capacity of 0 is a node without storage. An unknown key, a value of the wrong kind and a newer version are a
 // [*FileError]; the settings themselves are judged by [Config.Validate]. Home
 // is not set: the file lies in it.
 func LoadConfig(path string) (Config, error) {
@@ -97,19 +97,28 @@ func LoadConfig(path string) (Config, error) {
 	if f.Version > configVersion {
 		return Config{}, &FileError{Path: path, Err: fmt.Errorf("version %d is newer than %d", f.Version, configVersion)}
 	}
-	return Config{
-		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, Capacity: int64(f.Capacity), PerPeer: int64(f.PerPeer),
+	c := Config{
+		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, PerPeer: int64(f.PerPeer),
 		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, Metrics: f.Metrics,
-	}, nil
+	}
+	if f.Capacity != nil {
+		c.Capacity = int64(*f.Capacity)
+		c.NoStorage = c.NoStorage || c.Capacity == 0
+	}
+	return c, nil
 }
 
 // SaveConfig writes the settings that a file can hold, as a whole or not at
 // all. What is zero is left out.
 func SaveConfig(path string, c Config) error {
-	data, err := toml.Marshal(fileConfig{
+	f := fileConfig{
 		Version: configVersion, Mesh: c.Mesh, Listen: c.Listen, Bootstrap: c.Bootstrap,
-		Capacity: byteSize(c.Capacity), PerPeer: byteSize(c.PerPeer), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
-	})
+		PerPeer: byteSize(c.PerPeer), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
+	}
+	if c.Capacity > 0 {
+		f.Capacity = (*byteSize)(&c.Capacity)
+	}
+	data, err := toml.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("save configuration: %w", err)
 	}
