@@ -67,6 +67,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	owners := make(map[admin]uint32)
 	peers, networks := make(map[peer.ID]int64), make(map[string]int64)
 	places, dues := 0, 0
+	notes, noted := make(map[admin]uint32), int64(0)
 	err := s.view(func(tx tx) error {
 		if _, err := tx.get([]byte(keyCounters), &stored); err != nil {
 			return err
@@ -111,6 +112,25 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 		if err != nil {
 			return err
 		}
+		err = tx.tails([]byte(keyNote), nil, func(tail []byte) (bool, error) {
+			at, err := parseNote(tail)
+			if err != nil {
+				return false, err
+			}
+			row := checkNoteRows(t, tx, at)
+			owners[at.owner] += 0
+			notes[at.owner]++
+			noted += row.size()
+			peers[peer.ID(row.Peer)] += row.size()
+			if row.Network != nil {
+				networks[string(row.Network)] += row.size()
+			}
+			dues++
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
 		for id, row := range lengths {
 			if row.Leases != leases[id] || row.Leases == 0 {
 				t.Errorf("shard %v counts %d leases and has %d", id, row.Leases, leases[id])
@@ -130,7 +150,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 		}
 		for who, n := range owners {
 			var row ownerRow
-			if _, err := tx.get(ownerKey(who), &row); err != nil || row.Leases != n {
+			if _, err := tx.get(ownerKey(who), &row); err != nil || row.Leases != n || row.Notes != notes[who] || n+row.Notes == 0 {
 				t.Errorf("file counts %d leases and has %d: %v", row.Leases, n, err)
 			}
 			if ok, _ := tx.get(locatorKey(row.Locator, who), nil); !ok {
@@ -151,7 +171,7 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 		if err != nil {
 			return err
 		}
-		expect := map[string]int{keyDue: dues, keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0}
+		expect := map[string]int{keyDue: dues, keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0, keyBlob: sum(notes)}
 		for kind, want := range expect {
 			got := 0
 			if err := tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {
@@ -166,9 +186,32 @@ func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards || stored.Places != usage.Places || usage.Places != int64(places) {
+	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards || stored.Places != usage.Places || stored.Notes != noted || usage.Notes != noted || usage.Places != int64(places) {
 		t.Errorf("stored counters %+v, counted %+v", stored, usage)
 	}
+}
+
+// checkNoteRows returns the row of a note, to which all its others must fit.
+func checkNoteRows(t testing.TB, tx tx, at noteAt) (row noteRow) {
+	t.Helper()
+	var blob blobRow
+	if _, err := tx.get(at.key(keyNote), &row); err != nil {
+		t.Error(err)
+	}
+	if known, err := tx.get(at.key(keyBlob), &blob); err != nil || !known || len(blob.Blob) != int(row.Length) {
+		t.Errorf("note of %d bytes has %d: %v", row.Length, len(blob.Blob), err)
+	}
+	if known, err := tx.get(dueKey(row.due(), at.key(keyNote)), nil); err != nil || !known {
+		t.Errorf("note that is never due: %v", err)
+	}
+	return row
+}
+
+func sum(counts map[admin]uint32) (total int) {
+	for _, n := range counts {
+		total += int(n)
+	}
+	return total
 }
 
 // checkTemp fails the test unless tmp/, intents and what is counted as in

@@ -17,8 +17,8 @@ const dropAtOnce = 32
 // sweepers is how many files are removed at one time.
 const sweepers = 8
 
-// Delete ends all leases of the grant's admin key and returns how many places
-// that were. Bytes that nobody else leases are gone when it returns. Until the
+// Delete ends all leases of the grant's admin key, those of its notes too, and
+// returns how many places that were. Bytes that nobody else leases are gone when it returns. Until the
 // latest of the leases would have ended, offers of this file are refused,
 // those under way included.
 func (s *Store) Delete(grant shard.Grant) (shards int, err error) {
@@ -81,8 +81,10 @@ func (s *Store) deleteSome(b *batch, owner admin) (step dropped, err error) {
 	}
 	if step.more = len(ids) == dropAtOnce; step.more {
 		err = b.put(deleteKey(owner), struct{}{})
-	} else {
-		err = b.del(deleteKey(owner))
+	} else if err = b.del(deleteKey(owner)); err == nil {
+		var noted int64
+		noted, err = b.dropNotes(owner)
+		until = max(until, noted)
 	}
 	if err != nil || until == 0 {
 		return step, err

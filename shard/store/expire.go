@@ -169,6 +169,12 @@ func (b *batch) expireRow(tail []byte, now time.Time) (id shard.ID, gone bool, e
 		id = shard.ID(rest[:len(id)])
 		gone, err = b.expireLease(id, admin(rest[len(id):]), now)
 		return id, gone, err
+	case kind == keyNote && len(rest) == noteTail:
+		at, err := parseNote(rest)
+		if err == nil {
+			_, err = b.dropNote(at)
+		}
+		return id, false, err
 	}
 	return id, false, fmt.Errorf("row se of %x", bytes.Clone(tail))
 }

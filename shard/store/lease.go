@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -63,7 +64,8 @@ func (b *batch) lease(lot bid) (leased, error) {
 	}
 	if fresh {
 		file.Leases++
-		if err := b.addOwner(lot); err != nil {
+		err := b.addOwner(lot.Grant, lot.SignedGrant, func(row *ownerRow) { row.Leases++ })
+		if err != nil {
 			return leased{}, err
 		}
 	}
@@ -144,23 +146,25 @@ func (b *batch) addLease(lot bid) (end time.Time, fresh bool, err error) {
 	return time.Unix(row.End, 0), !known, err
 }
 
-func (b *batch) addOwner(lot bid) error {
-	owner := admin(lot.Grant.Admin)
+// addOwner changes the row of a file, which it makes when there is none. A file
+// has one grant here, and so one locator.
+func (b *batch) addOwner(grant shard.Grant, signed wire.Signed, change func(*ownerRow)) error {
+	owner := admin(grant.Admin)
 	var row ownerRow
 	known, err := b.get(ownerKey(owner), &row)
 	if err != nil {
 		return err
 	}
-	if known && row.Locator != lot.Grant.Locator {
-		return wire.ErrBadRequest.With("the file has another locator here")
+	if known && !bytes.Equal(row.Grant.Body, signed.Body) {
+		return wire.ErrBadRequest.With("the file has another grant here")
 	}
 	if !known {
-		row.Locator, row.Grant = lot.Grant.Locator, lot.SignedGrant
+		row.Locator, row.Grant = grant.Locator, signed
 		if err := b.put(locatorKey(row.Locator, owner), struct{}{}); err != nil {
 			return err
 		}
 	}
-	row.Leases++
+	change(&row)
 	return b.put(ownerKey(owner), row)
 }
 
@@ -181,7 +185,7 @@ func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, 
 		return row, false, err
 	}
 	b.count.Places -= int64(len(row.Places))
-	if err := b.dropOwner(owner); err != nil {
+	if err := b.dropOwner(owner, func(row *ownerRow) { row.Leases-- }); err != nil {
 		return row, false, err
 	}
 	var file fileRow
@@ -202,13 +206,15 @@ func (b *batch) dropLease(id shard.ID, owner admin) (row leaseRow, doomed bool, 
 	return row, true, b.put(doomedKey(id), doomedRow{Length: file.Length})
 }
 
-func (b *batch) dropOwner(owner admin) error {
+// dropOwner changes the row of a file, which goes when the file has nothing here
+// any more.
+func (b *batch) dropOwner(owner admin, change func(*ownerRow)) error {
 	var row ownerRow
 	known, err := b.get(ownerKey(owner), &row)
 	if err != nil || !known {
 		return err
 	}
-	if row.Leases--; row.Leases > 0 {
+	if change(&row); row.Leases > 0 || row.Notes > 0 {
 		return b.put(ownerKey(owner), row)
 	}
 	if err := b.del(locatorKey(row.Locator, owner)); err != nil {

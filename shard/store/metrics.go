@@ -65,6 +65,7 @@ func (m *metrics) register(r prometheus.Registerer, s *Store) error {
 		gauge("held_bytes", "Bytes promised to peers that have not begun.", func(u Usage) int64 { return u.Held }),
 		gauge("free_bytes", "Bytes that can still be taken.", func(u Usage) int64 { return u.Free }),
 		gauge("shards", "Stored shards.", func(u Usage) int64 { return u.Shards }),
+		gauge("note_bytes", "Bytes that notes count as.", func(u Usage) int64 { return u.Notes }),
 		gauge("places", "Places of stored shards in files.", func(u Usage) int64 { return u.Places }),
 	}
 	for _, c := range collectors {
@@ -99,6 +100,7 @@ func reason(err error) string {
 		{wire.ErrInProgress, "in_progress"},
 		{wire.ErrDeleted, "deleted"},
 		{wire.ErrDamaged, "damaged"},
+		{wire.ErrStale, "stale"},
 	} {
 		if errors.Is(err, r.err) {
 			return r.name

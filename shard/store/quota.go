@@ -46,6 +46,14 @@ func payerOf(p peer.ID, from netip.Prefix) payer {
 	return payer{peer: p, network: string(network)}
 }
 
+// prefix is the network again.
+func (w payer) prefix() (from netip.Prefix, err error) {
+	if w.network != "" {
+		err = from.UnmarshalBinary([]byte(w.network))
+	}
+	return from, err
+}
+
 func (r leaseRow) payer() payer { return payer{peer: peer.ID(r.Peer), network: string(r.Network)} }
 
 // Hold promises asker, who speaks from a network (zero: loopback), room for
@@ -159,24 +167,29 @@ func (s *Store) charge(t *transfer, bytes int64) {
 // whose hold of own bytes asks. The caller holds mu.
 func (s *Store) room(diskFree, own int64) int64 {
 	promised := s.inFlight + s.held - own
-	return max(0, min(s.capacity-s.count.Used-placeCost*s.count.Places, diskFree-s.minFree-indexRoom)-promised)
+	return max(0, min(s.capacity-s.count.taken(), diskFree-s.minFree-indexRoom)-promised)
 }
 
-// spent is what leases count against a payer's quotas.
+// spent is what leases, and those of notes, count against a payer's quotas.
 type spent struct{ peer, network int64 }
 
 func (s *Store) spent(who payer) (used spent, err error) {
 	if s.perPeer <= 0 && s.perPrefix <= 0 {
 		return used, nil
 	}
-	var byPeer, byNetwork spentRow
-	err = s.view(func(t tx) error {
-		if _, err := t.get(peerKey(who.peer), &byPeer); err != nil {
-			return err
-		}
-		_, err := t.get(networkKey(who.network), &byNetwork)
+	err = s.view(func(t tx) (err error) {
+		used, err = t.spent(who)
 		return err
 	})
+	return used, err
+}
+
+func (t tx) spent(who payer) (spent, error) {
+	var byPeer, byNetwork spentRow
+	if _, err := t.get(peerKey(who.peer), &byPeer); err != nil {
+		return spent{}, err
+	}
+	_, err := t.get(networkKey(who.network), &byNetwork)
 	return spent{byPeer.Bytes, byNetwork.Bytes}, err
 }
 

@@ -91,6 +91,11 @@ func (s *Store) renew(owner admin, rows []shard.Held, lease time.Duration, notes
 		if err := b.refuseDeleted(owner, now); err != nil {
 			return err
 		}
+		if notes {
+			if err := b.renewNotes(owner, end); err != nil {
+				return err
+			}
+		}
 		for _, row := range rows {
 			at, known, err := b.renewLease(row.Shard, owner, end)
 			if err != nil {

@@ -47,7 +47,11 @@ type counters struct {
 	Used   int64 `cbor:"1,keyasint"` // bytes on the disk, trees included
 	Shards int64 `cbor:"2,keyasint"`
 	Places int64 `cbor:"3,keyasint,omitempty"` // of all leases; each costs placeCost
+	Notes  int64 `cbor:"4,keyasint,omitempty"` // bytes of notes, noteCost for each included
 }
+
+// taken is what is used of the capacity.
+func (c counters) taken() int64 { return c.Used + placeCost*c.Places + c.Notes }
 
 type fileRow struct {
 	Length uint32 `cbor:"1,keyasint"` // bytes, without the tree
@@ -78,6 +82,7 @@ type ownerRow struct {
 	Locator shard.Locator `cbor:"1,keyasint"`
 	Grant   wire.Signed   `cbor:"2,keyasint"`
 	Leases  uint32        `cbor:"3,keyasint"`
+	Notes   uint32        `cbor:"4,keyasint,omitempty"`
 }
 
 // spentRow is what counts against the quota of one peer or one network.

@@ -105,6 +105,7 @@ type Usage struct {
 	Free     int64 // what can still be taken, the disk's own room considered
 	Shards   int64
 	Places   int64 // of shards in files; each takes 4 KiB of Capacity besides
+	Notes    int64 // notes, each with 4 KiB besides
 }
 
 // Open opens the store in cfg.Dir and puts right what a crash has left, before
@@ -207,6 +208,7 @@ func (s *Store) Usage() Usage {
 		Free:     s.room(free, 0),
 		Shards:   s.count.Shards,
 		Places:   s.count.Places,
+		Notes:    s.count.Notes,
 	}
 }
 
