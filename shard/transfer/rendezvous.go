@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,9 +42,9 @@ type takers struct {
 	asking  sync.Mutex // held while candidates are asked
 	mu      sync.Mutex
 	asked   time.Time
-	known   int // peers that answered or should have
+	heard   []peer.ID // who answered
 	yes     []answer
-	refused map[string]int // why the others said no, and how many did
+	refused map[string]int // why others do not take any, and how many
 }
 
 func (e *Engine) newTakers(bytes int64, lease time.Duration, never []peer.ID) *takers {
@@ -62,9 +65,12 @@ func (t *takers) ask(ctx context.Context, d time.Duration) {
 	answers := t.e.gather(ctx, t.e.cfg.Finder.Candidates, t.bytes, t.lease)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked, t.known, t.yes = time.Now(), len(answers), nil
+	t.asked, t.heard, t.yes = time.Now(), nil, nil
 	clear(t.refused)
 	for _, a := range answers {
+		if a.takes || a.why != "no answer" {
+			t.heard = append(t.heard, a.peer)
+		}
 		switch {
 		case t.never[a.peer]:
 		case a.takes:
@@ -127,6 +133,17 @@ func (t *takers) lowest(s spot, rank func(answer) int) (peer.ID, bool) {
 	return best.peer, true
 }
 
+// release gives room back that was set aside for p.
+func (t *takers) release(p peer.ID, length int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.yes {
+		if t.yes[i].peer == p {
+			t.yes[i].free += length
+		}
+	}
+}
+
 // drop gives a peer up until candidates are asked again.
 func (t *takers) drop(p peer.ID, why string) {
 	t.mu.Lock()
@@ -146,4 +163,22 @@ func (t *takers) any(ctx context.Context) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.yes) > 0
+}
+
+// met returns the peers that answered.
+func (t *takers) met() []peer.ID {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.heard)
+}
+
+// why tells what the candidates said.
+func (t *takers) why() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := fmt.Sprintf("of the peers that were asked %d have room", len(t.yes))
+	for _, why := range slices.Sorted(maps.Keys(t.refused)) {
+		text += fmt.Sprintf(", %d: %s", t.refused[why], why)
+	}
+	return text
 }
