@@ -2,11 +2,13 @@ package transfer
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,28 @@ import (
 type sieve struct {
 	*exchangetest.Store
 	data int // shards of a segment that are kept
+
+	mu     *sync.Mutex
+	fallen *[]shard.Held // what it promised and let fall
+}
+
+// Renew prolongs what fell as well.
+func (s sieve) Renew(grant shard.Grant, spots []shard.Spot, lease time.Duration, after []byte, limit int) ([]shard.Held, []byte, error) {
+	if after == nil || len(after) == 4 {
+		rows, next, err := s.Store.Renew(grant, spots, lease, after, limit)
+		if err == nil && next == nil {
+			next = []byte{0, 0}
+		}
+		return rows, next, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := int(binary.BigEndian.Uint16(after))
+	rows := (*s.fallen)[at:min(at+limit, len(*s.fallen))]
+	if at += len(rows); at == len(*s.fallen) {
+		return rows, nil, nil
+	}
+	return rows, binary.BigEndian.AppendUint16(nil, uint16(at)), nil
 }
 
 func (s sieve) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
@@ -28,7 +52,11 @@ func (s sieve) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io
 	if err == nil {
 		_, err = io.Copy(io.Discard, from)
 	}
-	return time.Now().Add(time.Duration(lot.Offer.Lease) * time.Second), err
+	end := time.Now().Add(time.Duration(lot.Offer.Lease) * time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*s.fallen = append(*s.fallen, shard.Held{Shard: lot.Offer.Shard, Segment: lot.Offer.Segment, Index: lot.Offer.Index, Length: lot.Offer.Length, LeaseEnd: end.Unix()})
+	return end, err
 }
 
 // resident reads a line of /proc/self/status, in bytes.
@@ -111,6 +139,6 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 func (b *bed) addSieve(data int) {
 	k := b.addHost()
 	k.stop()
-	k.keeps = sieve{k.store, data}
+	k.keeps = sieve{k.store, data, &sync.Mutex{}, &[]shard.Held{}}
 	k.serve(b.t)
 }

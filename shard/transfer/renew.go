@@ -11,8 +11,12 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
-// renewLimit is how long a host may take over one RENEW of up to 256 shards.
-const renewLimit = 30 * time.Second
+// How long a host may take over one RENEW of up to 256 shards, and over all of
+// them but for 2 s a page.
+const (
+	renewLimit = 30 * time.Second
+	renewTime  = 3 * time.Minute
+)
 
 // Renew prolongs the leases of a file's shards to lease from now, at every host
 // of it that can be found, and returns how many hosts promised how many shards of
@@ -118,17 +122,17 @@ func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Durat
 	return all
 }
 
-// renewAll gives take every receipt of one host, which the client has verified:
-// most at most, and some more that are not the file's.
+// renewAll gives take every receipt of one host, which the client has verified.
+// It asks for twice the pages that most receipts fill.
 func (w *warrant) renewAll(ctx context.Context, p peer.ID, lease uint32, most int, take func(shard.Receipt)) error {
 	if err := w.connect(ctx, p); err != nil {
 		return err
 	}
 	pages := most/renewPage + 1
-	ctx, cancel := context.WithTimeout(ctx, 2*renewLimit+time.Duration(pages)*2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, renewTime+time.Duration(pages)*2*time.Second)
 	defer cancel()
 	var cursor []byte
-	for left := most + renewPage; left > 0; {
+	for range 2*pages + 16 { // a page without a receipt is none the less one
 		var receipts []wire.Signed
 		var next []byte
 		err := insist(ctx, renewLimit, func(ctx context.Context) error {
@@ -148,10 +152,9 @@ func (w *warrant) renewAll(ctx context.Context, p peer.ID, lease uint32, most in
 			}
 			take(r)
 		}
-		if cursor = next; cursor == nil || len(receipts) == 0 {
+		if cursor = next; cursor == nil {
 			return nil
 		}
-		left -= len(receipts)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 const (
 	askLimit    = 10 * time.Second
 	askAgain    = 3
-	askBusyTime = 30 * time.Second
+	askBusyTime = 90 * time.Second // hosts count by the minute
 )
 
 // asker asks hosts about one file. The network is behind it.
