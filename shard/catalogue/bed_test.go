@@ -38,6 +38,7 @@ type bed struct {
 	files  map[shard.FileID][]byte // content that was put
 	silent bool                    // nobody is announced
 	puts   int
+	finds  int // searches for candidates
 }
 
 // box is one host.
@@ -86,6 +87,7 @@ type device struct {
 	b    *bed
 	home string
 	n    int
+	skew time.Duration // of its clock
 }
 
 // device starts the n-th device, on an empty home.
@@ -100,7 +102,7 @@ func (b *bed) device(n int) *device {
 func (d *device) config() Config {
 	return Config{
 		Dir: d.home, Manifests: filepath.Join(d.home, "manifests"), Seed: d.b.seed, Self: peerID(d.b.t, 1000+d.n), Mesh: testMesh,
-		Client: d.b, Finder: d.b, Connect: d.b.connect, Putter: d, Now: d.b.clock,
+		Client: d.b, Finder: d.b, Connect: d.b.connect, Putter: d, Now: func() time.Time { return d.b.clock().Add(d.skew) },
 	}
 }
 
@@ -237,6 +239,12 @@ func (b *bed) box(id peer.ID) (*box, error) {
 	return nil, wire.ErrTimeout
 }
 
+func (b *bed) asked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.finds
+}
+
 // with runs f while nobody else looks at the hosts.
 func (b *bed) with(f func()) {
 	b.mu.Lock()
@@ -331,6 +339,7 @@ func (b *bed) holders(id shard.FileID) (all []*box) {
 
 // Candidates and Find make the bed a Finder.
 func (b *bed) Candidates(context.Context) iter.Seq[peer.AddrInfo] {
+	b.with(func() { b.finds++ })
 	return func(yield func(peer.AddrInfo) bool) {
 		for _, x := range b.boxes {
 			if !yield(peer.AddrInfo{ID: x.id}) {

@@ -54,7 +54,7 @@ func (c *Catalogue) leaveManifests(ctx context.Context) (err error) {
 func (s *state) unnoted(now time.Time) (due []shard.FileID) {
 	for _, p := range s.Pages {
 		for _, r := range p.Rows {
-			if !r.noteDue().After(now) {
+			if !r.noteDue(now).After(now) {
 				due = append(due, r.File)
 			}
 		}
@@ -62,15 +62,16 @@ func (s *state) unnoted(now time.Time) (due []shard.FileID) {
 	return due
 }
 
-// noteDue returns when the file's manifest is to be left at its hosts.
-func (r row) noteDue() time.Time {
+// noteDue returns when the file's manifest is to be left at its hosts, by a
+// clock that says now.
+func (r row) noteDue(now time.Time) time.Time {
 	switch {
 	case r.Gone != 0 || r.Of != (shard.FileID{}) || r.Noted == elsewhere:
 		return time.Unix(1<<40, 0)
 	case r.Noted == 0:
 		return time.Time{}
 	default:
-		return time.Unix(r.Noted, 0).Add(manifestAge)
+		return again(r.Noted, noteAge, now)
 	}
 }
 

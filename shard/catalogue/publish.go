@@ -12,12 +12,11 @@ import (
 )
 
 const (
-	wanted      = 8                   // hosts of a page
-	few         = 3                   // hosts below which a page counts as not on the mesh
-	pageAge     = 30 * 24 * time.Hour // after which a page is written anew
-	pageFewAge  = 24 * time.Hour      // … when fewer hosts have it than are wanted
-	manifestAge = 90 * 24 * time.Hour // after which a manifest is left at its hosts anew
-	tries       = 3                   // when a host has a newer slot of ours
+	wanted     = 8                   // hosts of a page
+	few        = 3                   // hosts below which a page counts as not on the mesh
+	noteAge    = 30 * 24 * time.Hour // after which a note is written anew: its lease is a year and a month
+	pageFewAge = 24 * time.Hour      // … when fewer hosts have a page than are wanted
+	tries      = 3                   // when a host has a newer slot of ours
 )
 
 // Result tells how much of the catalogue is on the mesh.
@@ -95,16 +94,25 @@ func (c *Catalogue) nextSeq(atLeast uint64) (uint64, error) {
 	return c.seq, nil
 }
 
-// due returns when the page is to be written, by its owner's clock.
-func (p page) due() time.Time {
-	switch at := time.Unix(p.At, 0); {
+// due returns when the page is to be written, by a clock that says now.
+func (p page) due(now time.Time) time.Time {
+	switch {
 	case p.Dirty:
 		return time.Time{}
 	case p.Hosts < wanted:
-		return at.Add(pageFewAge)
+		return again(p.At, pageFewAge, now)
 	default:
-		return at.Add(pageAge)
+		return again(p.At, noteAge, now)
 	}
+}
+
+// again returns when what was done at a time is to be done again: at once when
+// that time is still to come, since one of the clocks was wrong.
+func again(done int64, age time.Duration, now time.Time) time.Time {
+	if done > now.Add(age).Unix() {
+		return time.Time{}
+	}
+	return time.Unix(done, 0).Add(age)
 }
 
 // writePages writes the pages that are due, the last first: no page may speak
@@ -113,7 +121,7 @@ func (c *Catalogue) writePages(ctx context.Context, r reading, others *candidate
 	pages := c.look().Pages
 	var failed error
 	for number := len(pages) - 1; number >= 0 && ctx.Err() == nil; number-- {
-		if pages[number].due().After(c.cfg.Now()) {
+		if pages[number].due(c.cfg.Now()).After(c.cfg.Now()) {
 			continue
 		}
 		if err := c.writePage(ctx, number, r.holders[number], others); errors.Is(err, ErrNobody) {

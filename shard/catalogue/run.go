@@ -55,9 +55,9 @@ func (c *Catalogue) rest() time.Duration {
 		}
 	}
 	for _, p := range c.look().Pages {
-		sooner(p.due())
+		sooner(p.due(now))
 		for _, r := range p.Rows {
-			sooner(r.noteDue())
+			sooner(r.noteDue(now))
 		}
 	}
 	return max(0, until.Sub(now))

@@ -69,7 +69,7 @@ type spot struct{ page, row int }
 
 // pageRoom is the bytes of entries and tombstones on a page: what a blob holds,
 // less its head and what it tells of other slots. cost is at least what an
-// entry or its tombstone takes, until the year 2106.
+// entry or its tombstone takes: see bounded.
 const pageRoom = maxPlain - 1024
 
 func (r row) cost() int {
@@ -78,6 +78,10 @@ func (r row) cost() int {
 	}
 	return 28
 }
+
+// bounded keeps a time of a bad clock from taking more bytes than others do; 0
+// would mean none.
+func bounded(when int64) int64 { return min(max(when, 1), 1<<32-1) }
 
 // add enters a row, or makes the manifest of one that is there due again. A
 // file that was deleted stays so.
@@ -94,6 +98,7 @@ func (s *state) add(r row) {
 
 // insert puts a new row on the first page that has room.
 func (s *state) insert(r row) {
+	r.Added = bounded(r.Added)
 	number := slices.IndexFunc(s.Pages, func(p page) bool { return p.used+r.cost() <= pageRoom })
 	if number < 0 {
 		s.Pages = append(s.Pages, page{})
@@ -111,16 +116,17 @@ func (s *state) insert(r row) {
 	s.at[r.File] = spot{number, len(p.Rows) - 1}
 }
 
-// bury makes a tombstone of a file, known or not.
+// bury makes a tombstone of a file, known or not. By a clock that is far behind
+// it would be too old at once, so a known one was not deleted before it was added.
 func (s *state) bury(id shard.FileID, when int64) {
 	at, ok := s.at[id]
 	if !ok {
-		s.insert(row{File: id, Gone: when, Noted: elsewhere})
+		s.insert(row{File: id, Gone: bounded(when), Noted: elsewhere})
 		return
 	}
 	p := &s.Pages[at.page]
 	if r := &p.Rows[at.row]; r.Gone == 0 {
-		r.Gone = when
+		r.Gone = bounded(max(when, r.Added))
 		p.alter()
 	}
 }
