@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/demo"
 	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/node/control"
 )
 
 func demoCommand() *command {
@@ -84,10 +86,28 @@ func sampleCommand() *command {
 }
 
 func runSample(ctx context.Context, s *session, c *urfave.Context) error {
+	s.out.hints.sample = []string{}
+	if c.IsSet("dir") {
+		s.out.hints.sample = append(s.out.hints.sample, "--dir", shellWord(c.String("dir")))
+	}
+	if c.IsSet("nodes") {
+		s.out.hints.sample = append(s.out.hints.sample, "-n", strconv.Itoa(c.Int("nodes")))
+	}
 	use, err := sampleUse(c)
 	if err != nil {
 		return err
 	}
+	err = s.sample(ctx, c, use)
+	if busy := new(node.HomeBusy); errors.As(err, &busy) {
+		return control.NewError(control.ExitHomeBusy, 50, "this sample mesh runs already, or ends just now").Wrap(err).
+			Because("process %d holds %s", busy.PID, busy.Home).
+			Try("batchain sample -l", fmt.Sprintf("kill %d", busy.PID), "--dir DIR for a second sample mesh")
+	}
+	return err
+}
+
+// sample runs the sample mesh, or uses it.
+func (s *session) sample(ctx context.Context, c *urfave.Context, use func(context.Context, *session, *urfave.Context) error) error {
 	dir := c.String("dir")
 	if dir == "" {
 		dir = demo.SampleDir()
@@ -96,6 +116,7 @@ func runSample(ctx context.Context, s *session, c *urfave.Context) error {
 		return usage(78, "a sample mesh has 1 to 256 nodes, not %d", n)
 	}
 	s.home = demo.SampleHome(dir)
+	s.out.hints.common = []string{"--home=" + s.home}
 	opts := demo.SampleOptions{Nodes: c.Int("nodes"), Dir: dir, Logger: s.logger}
 	if use == nil {
 		opts.Out = sampleUp{s}
@@ -147,6 +168,7 @@ type sampleUp struct{ s *session }
 func (w sampleUp) Write(b []byte) (int, error) {
 	text := strings.TrimSpace(string(b))
 	w.s.out.item("ready", map[string]string{"home": w.s.home, "text": text}, text)
-	w.s.out.note("in a second terminal:  batchain sample -u FILE   batchain sample -l   batchain sample -d REF")
+	say := w.s.out.hints.say
+	w.s.out.note("in a second terminal:  %s   %s   %s", say("batchain -u FILE"), say("batchain -l"), say("batchain -d REF"))
 	return len(b), nil
 }

@@ -73,12 +73,12 @@ func runList(_ context.Context, s *session, c *urfave.Context) error {
 			s.out.print("%s", f.ID)
 		}
 	case len(files) == 0:
-		s.out.note("no files yet; batchain -u FILE puts one")
+		s.out.note("no files yet; %s puts one", s.out.hints.say("batchain -u FILE"))
 	default:
 		s.out.print("%s", grid(rows))
 	}
 	if broken > 0 {
-		s.out.warn("%d manifests cannot be read; batchain manifest show says why", broken)
+		s.out.warn("%s cannot be read; %s says why", count(broken, "manifest"), s.out.hints.say("batchain manifest show"))
 		return exitCode(control.ExitShortfall)
 	}
 	return nil

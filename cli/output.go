@@ -18,6 +18,7 @@ type output struct {
 	Streams
 	json, quiet, verbose bool
 	plain                bool // no colours
+	hints                hints
 
 	mu     sync.Mutex
 	broken error // the first write to stdout that failed
@@ -83,15 +84,19 @@ func (o *output) warn(format string, args ...any) {
 
 // fail tells of an error.
 func (o *output) fail(e *control.Error) {
-	if o.json {
-		shown := *e
-		if !o.verbose {
-			shown.Detail = ""
-		}
-		o.line("error", &shown)
+	shown := *e
+	shown.Hints = make([]string, 0, len(e.Hints))
+	for _, hint := range e.Hints {
+		shown.Hints = append(shown.Hints, o.hints.say(hint))
+	}
+	if !o.json {
+		io.WriteString(o.Err, o.errorText(&shown))
 		return
 	}
-	io.WriteString(o.Err, o.errorText(e))
+	if !o.verbose {
+		shown.Detail = ""
+	}
+	o.line("error", &shown)
 }
 
 // errorText is an error as people read it: what, why and what helps.

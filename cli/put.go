@@ -153,11 +153,7 @@ func (s *session) putDone(res control.PutResult) int {
 		s.out.warn("%s", printable(res.Shortfall))
 		return control.ExitShortfall
 	}
-	how := "batchain -d"
-	if s.line.command().name == "sample" {
-		how = "batchain sample -d"
-	}
-	s.out.note("next    %s %s", how, short(res.ID))
+	s.out.note("next    %s", s.out.hints.say("batchain -d "+short(res.ID)))
 	return control.ExitDone
 }
 

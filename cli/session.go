@@ -29,6 +29,7 @@ type session struct {
 
 func (p *process) newSession(c *urfave.Context) (*session, error) {
 	s := &session{process: p, mesh: c.String("mesh"), bootstrap: c.StringSlice("bootstrap")}
+	p.out.hints = hintsOf(p.line.argv)
 	p.out.json, p.out.quiet, p.out.verbose = c.Bool("json"), c.Bool("quiet"), c.Bool("verbose")
 	p.out.plain = c.Bool("no-color") || os.Getenv("NO_COLOR") != "" || !isTerminal(p.Err)
 	var err error
