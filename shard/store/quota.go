@@ -167,6 +167,9 @@ func (s *Store) charge(t *transfer, bytes int64) {
 // whose hold of own bytes asks. The caller holds mu.
 func (s *Store) room(diskFree, own int64) int64 {
 	promised := s.inFlight + s.held - own
+	if s.closed {
+		return 0
+	}
 	return max(0, min(s.capacity-s.count.taken(), diskFree-s.minFree-indexRoom)-promised)
 }
 

@@ -87,6 +87,7 @@ type Store struct {
 	byNetwork map[string]int64  // Σ transfer.charge of one network
 	holds     map[peer.ID]hold
 	held      int64            // Σ hold.bytes
+	closed    bool             // nothing new is taken
 	heldBy    map[string]int64 // Σ hold.bytes of one network
 
 	// Tests set these, before Run.
