@@ -50,12 +50,13 @@ func (d *mend) offer(index uint8) (exchange.Outgoing, error) {
 	return exchange.Outgoing{Grant: d.r.m.SignedGrant, Offer: signed, Terms: terms}, err
 }
 
-// errNotProved means that a host says it has a shard already, and its proof is
-// not one.
-var errNotProved = errors.New("says that it has a shard, and cannot prove it")
+// errNotProved means that a host says it has a shard already, and did not show
+// that it does.
+var errNotProved = errors.New("says that it has a shard, and does not prove it")
 
 // offerTo offers a shard to one host. One that wants no bytes of it, for it has
-// them already, proves that.
+// them already, proves one leaf; one that was found to have lost this very shard
+// is not believed.
 func (d *mend) offerTo(ctx context.Context, p peer.ID, out exchange.Outgoing) error {
 	took := false
 	_, err := d.r.e.handOver(ctx, p, out, d.shards[out.Terms.Index], func(n int) {
@@ -64,6 +65,9 @@ func (d *mend) offerTo(ctx context.Context, p peer.ID, out exchange.Outgoing) er
 	})
 	if err != nil || took {
 		return err
+	}
+	if d.wards.had[origin{out.Terms.Index, p}] {
+		return errNotProved
 	}
 	leaf := uint32(rand.IntN(shard.Leaves(d.length)))
 	slices, err := d.r.e.warrant(d.r.m).audit(ctx, p, []shard.Pick{{Shard: out.Terms.Shard, Leaf: leaf}})

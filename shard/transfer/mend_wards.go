@@ -16,6 +16,7 @@ type wards struct {
 	lost     map[peer.ID]bool // hosts that lost one of them
 	liars    map[peer.ID]bool // hosts that an audit caught
 	networks map[string]bool  // that a host of the segment is in
+	had      map[origin]bool  // where a shard was lost
 	tried    map[origin]bool
 }
 
@@ -47,7 +48,7 @@ func (w *wards) rank(index uint8, a answer) int {
 func (r *repair) wards(placed []shard.Placement, where []at) *wards {
 	w := &wards{
 		most: 1, load: map[peer.ID]int{}, lost: map[peer.ID]bool{}, liars: map[peer.ID]bool{},
-		networks: map[string]bool{}, tried: map[origin]bool{},
+		networks: map[string]bool{}, had: map[origin]bool{}, tried: map[origin]bool{},
 	}
 	together := map[uint16]int{}
 	for _, p := range placed {
@@ -59,7 +60,7 @@ func (r *repair) wards(placed []shard.Placement, where []at) *wards {
 		if r.kept(a) {
 			w.load[p]++
 		} else {
-			w.lost[p] = true
+			w.lost[p], w.had[origin{a.index, p}] = true, true
 		}
 		if r.liar[a.host] {
 			w.liars[p] = true
