@@ -102,7 +102,10 @@ func (p *put) confirm(ctx context.Context, count int, last bool) (lacking int, e
 		}
 	}
 	for h, k := range p.kept {
-		if s := stateOf(k.err); s != verdictOK && s != verdictUnreachable && !predates(k.err) {
+		switch s := stateOf(k.err); {
+		case s == verdictOK && len(k.places) == 0:
+			p.roster.lose(h, "does not confirm what it promised")
+		case s != verdictOK && s != verdictUnreachable && !predates(k.err):
 			p.roster.lose(h, reason(k.err))
 		}
 	}
