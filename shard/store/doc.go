@@ -28,28 +28,70 @@
 // SEGMENT is a uint32 and INDEX a byte, all big endian, so that rows of one
 // file come in the order of their segments.
 //
-//	sv                              format of this index: 1
-//	sn                              counters: used bytes, shards
+//	sv                              format of this index: 2
+//	sn                              counters: used bytes, shards, places
 //	sf SHARD                        a stored shard: length, leases on it, since when
-//	sl SHARD ADMIN                  a lease: its end, the peer charged, its places
+//	sl SHARD ADMIN                  a lease: its end, who is charged, its places, a draft's
+//	                                or the trash's end
+//	se TIME KEY                     when the lease or tombstone with this KEY is due
 //	sp ADMIN SEGMENT INDEX SHARD    a place: length, the signed offer
 //	sa ADMIN                        a file: locator, the signed grant, shards leased
 //	so LOCATOR ADMIN                a locator to announce
-//	sq PEER                         bytes leased by one peer
+//	sq PEER                         what counts against the quota of one peer
+//	sw NETWORK                      what counts against the quota of one network
 //	st ADMIN                        tombstone: refuses offers until its time
 //	sd ADMIN                        a delete that has not finished
 //	sx SHARD                        a shard whose file is to be removed: length
 //	si TRANSFER                     a transfer under way: shard, admin, peer, length
 //
-// TRANSFER is BLAKE3(grant digest ‖ SHARD ‖ SEGMENT ‖ INDEX). A value is one
+// TRANSFER is BLAKE3(grant digest ‖ SHARD ‖ SEGMENT ‖ INDEX). TIME is Unix
+// seconds, 64 bits, big endian. NETWORK is a masked prefix: 4 or 16 bytes of
+// address, then a byte with the number of bits. A value is one
 // byte, the version of its row (1), then a canonical CBOR map with integer
-// keys; a reader ignores keys that it does not know. Keys are append-only.
+// keys; a reader ignores keys that it does not know. Keys are append-only. [Open]
+// brings an index of format 1 to format 2: it had no rows se, and counted and
+// charged no places.
+//
+// # Leases
+//
+// A lease belongs to a file (ADMIN) and a shard. It ends, and then:
+//
+//	offer, draft ──────── 24 h ──────────────────────────────► gone
+//	    │ RENEW, or a finished offer
+//	    ▼
+//	lease ── its end ──► grace, 72 h ──► trash, 7 days ──► gone
+//	  ▲                        │                │
+//	  └────────── RENEW or OFFER ───────────────┘
+//
+// Until it is gone a shard is served and listed as ever, with the lease end that
+// has passed. Bytes go with the last lease on them; who reads them at that
+// moment reads on to their end. The trash's week begins when this host notices,
+// so that owners have it whole, too, when a host was away for months or had a
+// wrong clock.
+//
+// A pass every minute does what is due, some 300 leases a second. It finds it by
+// the rows se: a walk over all leases would read the whole index again and
+// again to find, nearly always, nothing. The rows cost 76 bytes a lease, and one
+// more when it is renewed. A pass keeps nothing but the rows, so the next one,
+// of another process too, goes on where it ended. It does nothing unless the
+// wall clock has agreed for an hour with the monotonic one, which no
+// administrator, time server or waking laptop sets.
+//
+// # What is counted
+//
+// Used bytes are those of the files, trees included, to the byte. Each place of
+// a shard in a file takes 4 KiB of the capacity and of the quotas besides: what
+// its rows take of the index (0.5 to 1.2 KiB), and what its file leaves empty of
+// its last block. So who stores a million shards of one byte needs room for
+// 4 GiB, which is about what that takes. Transfers under way count with all that
+// they may write, kept bytes of broken ones and holds as well. A lease counts
+// against the peer that brought it, and against its network if it has one.
 //
 // # What survives a crash
 //
 // A shard comes in by these steps, and each is on the disk before the next:
 // intent row (si); bytes, tree and fsync of the temporary file; rename; fsync
-// of the folder; one transaction that adds sf, sl, sp, sa, so, raises the
+// of the folder; one transaction that adds sf, sl, se, sp, sa, so, raises the
 // counters and removes si. Only then is it acknowledged. It leaves the other
 // way round: one transaction turns its rows into sx, the file is removed, and
 // a second transaction removes sx and lowers the counters. So at every moment

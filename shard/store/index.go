@@ -14,7 +14,15 @@ import (
 // now and then does not do: when other parts write to it, Badger may change
 // its log file between our write and our sync.
 func OpenIndex(dir string) (*badger.DB, error) {
-	db, err := badger.Open(badger.DefaultOptions(dir).
+	db, err := badger.Open(indexOptions(dir))
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	return db, nil
+}
+
+func indexOptions(dir string) badger.Options {
+	return badger.DefaultOptions(dir).
 		WithLogger(nil).
 		WithSyncWrites(true).
 		WithMemTableSize(8 << 20).
@@ -23,11 +31,7 @@ func OpenIndex(dir string) (*badger.DB, error) {
 		WithValueLogFileSize(64 << 20).
 		WithBlockCacheSize(0).
 		WithCompression(options.None).
-		WithMetricsEnabled(false))
-	if err != nil {
-		return nil, fmt.Errorf("open index: %w", err)
-	}
-	return db, nil
+		WithMetricsEnabled(false)
 }
 
 // errStopped means that Run has ended.
