@@ -66,7 +66,7 @@ func TestCrashWhileUpgrading(t *testing.T) {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			unpack(t, "testdata/v1/store.tar.gz", dir)
+			unpack(t, oldStore, dir)
 			runUntilKilled(t, dir, "open", at, 0)
 			h := &home{dir: dir}
 			h.open(t, atGoldenTime)

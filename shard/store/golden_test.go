@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,23 +19,64 @@ import (
 
 var update = flag.Bool("update", false, "write the golden store of the present format")
 
-const goldenStore = "testdata/v1/store.tar.gz"
+// goldenStore is a store of the present format, oldStore one of format 1, made
+// when there were neither networks, nor drafts, nor notes.
+const (
+	goldenStore = "testdata/v2/store.tar.gz"
+	oldStore    = "testdata/v1/store.tar.gz"
+)
 
 // goldenTime is when the golden store was left.
 var goldenTime = time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC)
 
 func atGoldenTime(s *Store) { s.now = func() time.Time { return goldenTime } }
 
-// TestGoldenStore opens a store that version 1 left: two shards, a deleted
-// file, and a transfer broken off.
-func TestGoldenStore(t *testing.T) {
+// TestGoldenStores opens stores that earlier programs left: two shards, a
+// deleted file, and a transfer broken off; later ones have more.
+func TestGoldenStores(t *testing.T) {
 	if *update {
 		writeGolden(t)
 	}
-	h := &home{dir: t.TempDir()}
-	unpack(t, goldenStore, h.dir)
-	h.open(t, atGoldenTime)
-	defer h.close(t)
+	for _, path := range []string{oldStore, goldenStore} {
+		t.Run(path, func(t *testing.T) {
+			h := &home{dir: t.TempDir()}
+			unpack(t, path, h.dir)
+			h.open(t, atGoldenTime)
+			defer h.close(t)
+			if path != oldStore {
+				checkGoldenDraft(t, h.store)
+			}
+			checkGolden(t, h)
+		})
+	}
+}
+
+// checkGoldenDraft expects a draft that came from a network, and a note.
+func checkGoldenDraft(t *testing.T, s *Store) {
+	t.Helper()
+	o, data := newOwner(t, 3), fixedBytes(7, 500)
+	var row leaseRow
+	err := s.view(func(tx tx) error {
+		_, err := tx.get(leaseKey(shard.Sum(data), admin(o.grant.Admin)), &row)
+		return err
+	})
+	if err != nil || row.Draft != goldenTime.Add(DraftTime).Unix() || row.payer() != payerOf(o.peer, goldenNetwork) {
+		t.Errorf("draft %+v: %v", row, err)
+	}
+	notes, blobs := notesAt(t, s, o.grant.Locator)
+	if len(notes) != 1 || notes[0].Seq != 9 || string(blobs[0]) != "note" {
+		t.Errorf("notes %v", notes)
+	}
+	rows, _, err := s.Renew(o.grant, nil, shard.LeaseDefault, nil, 10)
+	if err != nil || len(rows) != 1 || rows[0].Shard != shard.Sum(data) {
+		t.Errorf("renewed %v: %v", rows, err)
+	}
+}
+
+var goldenNetwork = netip.MustParsePrefix("192.0.2.0/24")
+
+func checkGolden(t *testing.T, h *home) {
+	t.Helper()
 	a, gone := newOwner(t, 1), newOwner(t, 2)
 	for i, want := range goldenShards() {
 		if !bytes.Equal(readShard(t, h.store, shard.Sum(want)), want) {
@@ -85,6 +127,12 @@ func writeGolden(t *testing.T) {
 	if _, err := h.store.Delete(gone.grant); err != nil {
 		t.Fatal(err)
 	}
+	draft := newOwner(t, 3)
+	data = fixedBytes(7, 500)
+	lot := draft.lot(t, data, 0, 0)
+	lot.Draft, lot.From = true, goldenNetwork
+	mustReceive(t, h.store, lot, data)
+	mustPutNote(t, h.store, draft.note(t, 1, 9, []byte("note")))
 	data = fixedBytes(8, 30_000)
 	_, err := h.store.Receive(t.Context(), a.lot(t, data, 1, 1), sends(data[:17_000]))
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
