@@ -87,6 +87,10 @@ func crashingProcess(dir, part, at string) error {
 		if _, _, err := h.store.Renew(newOwner(t, 1).grant, nil, shard.LeaseMax, nil, 100); err != nil {
 			return err
 		}
+	case "note":
+		if err := putNotesAndDelete(t, h.store, func() { armed.Store(true) }); err != nil {
+			return err
+		}
 	case "quarantine":
 		spoilAndBringAgain(t, h.store, func() { armed.Store(true) })
 	case "delete":

@@ -31,10 +31,11 @@ func (s *Store) quarantine(id shard.ID) {
 	if errors.Is(err, wire.ErrNotFound) {
 		return // deleted meanwhile
 	}
+	whole := true
 	if err == nil {
-		err = s.checkBytes(id, file.Length)
+		whole, err = s.checkBytes(id, file.Length)
 	}
-	if !errors.Is(err, wire.ErrDamaged) {
+	if whole || err != nil {
 		s.logger.Warn("a shard that seemed damaged stays", "shard", id, "err", err)
 		return
 	}
@@ -45,15 +46,19 @@ func (s *Store) quarantine(id shard.ID) {
 	}
 }
 
-// checkBytes reads all of a shard's file. It gives [wire.ErrDamaged] unless
-// bytes and tree are as they were written. The caller holds the file's lock.
-func (s *Store) checkBytes(id shard.ID, length uint32) error {
+// checkBytes reads all of a shard's file and reports whether bytes and tree are
+// as they were written. The caller holds the file's lock.
+func (s *Store) checkBytes(id shard.ID, length uint32) (whole bool, err error) {
 	f, err := s.checkFile(id, length)
-	if err != nil {
-		return err
+	if err != nil { // no file of that length: whoever opens it will strike it
+		return false, err
 	}
 	defer f.Close()
-	return s.checkTree(f, id, length, nil)
+	err = s.checkTree(f, id, length, nil)
+	if errors.Is(err, wire.ErrDamaged) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // setAside moves the file first and then changes the rows: a file without its
