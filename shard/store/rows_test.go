@@ -27,6 +27,13 @@ var goldenRows = []struct {
 	{&doomedRow{Length: 1}, "01a10101"},
 	{&intentRow{Shard: shard.ID{7}, Admin: []byte{8}, Peer: []byte("\x00\x01x"), Length: 3, Since: 4}, "01a501582007" + zeros(31) + "0241080343000178" + "04030504"},
 	{&formatRow{Format: 1}, "01a10101"},
+	{&counters{Used: 1, Shards: 2, Places: 3, Notes: 4}, "01a40101020203030404"},
+	{&ownerRow{Grant: wire.Signed{Body: []byte{1}, Sig: []byte{2}}, Notes: 5}, "01a4015820" + zeros(32) + "02a2014101024102" + "0300" + "0405"},
+	{&noteRow{Seq: 1 << 40, Length: 9, Sum: shard.Digest{3}, End: 5, Time: 4, Peer: []byte("x"), Network: []byte{192, 0, 2, 0, 24}, Note: wire.Signed{Body: []byte{1}, Sig: []byte{2}}}, "01a8011b00000100000000000209" + "03582003" + zeros(31) + "04050504" + "064178" + "0745c000020018" + "08a2014101024102"},
+	{&blobRow{Blob: []byte{7, 8}}, "01a101420708"},
+	{&badRow{Length: 1, Since: 2}, "01a201010202"},
+	{&scrubRow{Due: 3}, "01a10103"},
+	{&scrubRow{Due: 3, After: []byte{9}}, "01a20103024109"},
 }
 
 func zeros(n int) string { return hex.EncodeToString(make([]byte, n)) }
