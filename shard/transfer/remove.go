@@ -25,8 +25,8 @@ type RemoveResult struct {
 	Unreached []peer.ID // hosts that were not told, and keep their shards
 }
 
-// Remove deletes a file at every host and then its manifest. Only the owner
-// can: [ErrNoKey]. Hosts that do not answer are listed, and keep what they have.
+// Remove deletes a file at every host and then its manifest; its keepers let it
+// go as well. Only the owner can: [ErrNoKey]. Hosts that do not answer are listed, and keep what they have.
 // When nobody answers the manifest stays: [ErrNobodyDeleted].
 func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progress)) (RemoveResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)
@@ -45,7 +45,10 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 	if err := e.forget(r.File); err != nil {
 		return r, err
 	}
+	var keepers sync.WaitGroup
+	keepers.Go(func() { e.dismiss(ctx, m, admin) })
 	e.deleteEverywhere(ctx, m, admin, &r, report)
+	keepers.Wait()
 	if err := ctx.Err(); err != nil {
 		return r, context.Cause(ctx)
 	}
@@ -108,6 +111,30 @@ func (e *Engine) deleteEverywhere(ctx context.Context, m *shard.Manifest, admin 
 	wait.Wait()
 }
 
+// dismiss tells the keepers of a file that it is deleted. One that does not hear
+// of it finds no hosts any more, and brings none: they refuse it.
+func (e *Engine) dismiss(ctx context.Context, m *shard.Manifest, admin ed25519.PrivateKey) {
+	for _, p := range e.announced(ctx, m.Grant.Locator.Keepers()) {
+		e.remember(p)
+		if _, err := e.deleteAt(ctx, p.ID, m, admin); err != nil {
+			e.log.InfoContext(ctx, "keeper was not dismissed", "peer", p.ID, "err", err)
+		}
+	}
+}
+
+// announced returns who announced a locator, as the routing layer has it.
+func (e *Engine) announced(ctx context.Context, l shard.Locator) []peer.AddrInfo {
+	look, cancel := context.WithTimeout(ctx, locateTime)
+	defer cancel()
+	var peers []peer.AddrInfo
+	for p := range e.cfg.Finder.Find(look, l) {
+		if peers = append(peers, p); len(peers) > maxCandidates {
+			break
+		}
+	}
+	return peers
+}
+
 // everyHost returns the manifest's hosts and those that announced the file.
 func (e *Engine) everyHost(ctx context.Context, m *shard.Manifest) []peer.ID {
 	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
@@ -122,12 +149,8 @@ func (e *Engine) everyHost(ctx context.Context, m *shard.Manifest) []peer.ID {
 	for _, p := range m.Hosts {
 		add(p)
 	}
-	look, cancel := context.WithTimeout(ctx, locateTime)
-	defer cancel()
-	for p := range e.cfg.Finder.Find(look, m.Grant.Locator) {
-		if add(p); len(seen) > len(m.Hosts)+maxCandidates {
-			break
-		}
+	for _, p := range e.announced(ctx, m.Grant.Locator) {
+		add(p)
 	}
 	return hosts
 }
