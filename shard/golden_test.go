@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/wire"
 )
@@ -33,7 +36,7 @@ func golden(t *testing.T, name string, got []byte) []byte {
 
 func TestGoldenValues(t *testing.T) {
 	var lines strings.Builder
-	for _, v := range append(append(keyValues(), recordValues(t)...), codeValues(t)...) {
+	for _, v := range slices.Concat(keyValues(), recordValues(t), codeValues(t), keeperValues(t)) {
 		fmt.Fprintf(&lines, "%s %s\n", v[0], v[1])
 	}
 	want := string(golden(t, "values.txt", []byte(lines.String())))
@@ -92,6 +95,47 @@ func recordValues(t *testing.T) [][2]string {
 	held, err := wire.Marshal(Held{Shard: o.Shard, Segment: 7, Index: 3, Length: 64, LeaseEnd: 1_705_184_000})
 	check(t, err)
 	return append(values, value("held", held))
+}
+
+// keeperValues are of what keeps a file alive while its owner is away.
+func keeperValues(t *testing.T) [][2]string {
+	_, grant := fixedGrant(t)
+	key, host := hostKey(t, 1)
+	n, _ := fixedNote(t)
+	receipt := NoteReceipt{Grant: n.Grant, Writer: n.Writer, Seq: n.Seq, Sum: n.Sum, LeaseEnd: 1_705_184_000, Host: host, Time: 1_700_000_000}
+	order := Order{Grant: GrantDigest(grant), Host: host, NotAfter: 1_700_000_000}
+	audit, renew := order, order
+	audit.Picks = []Pick{{Shard: ID{1}, Leaf: 0}, {Shard: ID{2}, Leaf: 1023}}
+	renew.Lease, renew.Spots = 5_184_000, []Spot{{Shard: ID{1}, Segment: 7, Index: 3}}
+	page, locator := fixedSeed().CatalogueID(1), fixedFile().Locator().Keepers()
+	noteKey := fixedSeed().FileKey(fixedFile()).NoteKey()
+	values := [][2]string{value("catalogue-id", page[:]), value("keepers-locator", locator[:]), value("note-key", noteKey[:])}
+	sign := func(name string, s wire.Signed, err error) {
+		check(t, err)
+		values = append(values, value(name, s.Body), value(name+"-signature", s.Sig))
+	}
+	write := func(name string, v any) {
+		data, err := wire.Marshal(v)
+		check(t, err)
+		values = append(values, value(name, data))
+	}
+	note, err := n.Sign(adminKey(), testMesh)
+	sign("note", note, err)
+	kept, err := receipt.Sign(key, testMesh)
+	sign("note-receipt", kept, err)
+	audited, err := audit.Sign(repairKey(), OrderAudit, testMesh)
+	sign("audit", audited, err)
+	renewed, err := renew.Sign(repairKey(), OrderRenew, testMesh)
+	sign("renew", renewed, err)
+	turn, err := order.Sign(repairKey(), OrderTurn, testMesh)
+	sign("turn-order", turn, err)
+	write("charge", fixedCharge(t))
+	write("charge-of-notes", Charge{Grant: grant, Repair: repairKey().Seed()})
+	write("turn", Turn{Working: true, Checked: 1_700_000_000, Margin: 12, Keepers: []peer.ID{host}})
+	write("private", privateBody{File: fixedFile(), Name: []byte("x"), Size: 1, Mode: 0o600, Expires: 1_800_000_000, Folder: true})
+	encoded, _ := tree(pattern(2*LeafSize + 1))
+	slice := Sum(sliceOf(t, encoded, 2*LeafSize+1, 1))
+	return append(values, value("slice-sum", slice[:]))
 }
 
 func codeValues(t *testing.T) [][2]string {

@@ -47,6 +47,8 @@ func drawContent(t *rapid.T) content {
 	c.private.Mode = rapid.Uint32Range(0, 0o777).Draw(t, "mode")
 	c.private.ModTime = rapid.Int64().Draw(t, "mtime")
 	c.private.Content = Digest(Sum([]byte(c.private.Name)))
+	c.private.Expires = rapid.Int64().Draw(t, "expires")
+	c.private.Folder = rapid.Bool().Draw(t, "folder")
 	return c
 }
 

@@ -236,6 +236,77 @@ func TestOpenOrder(t *testing.T) {
 	wantErr(t, err, wire.ErrExpired)
 }
 
+func TestOpenOrderBounds(t *testing.T) {
+	g, grant := fixedGrant(t)
+	_, host := hostKey(t, 1)
+	now := time.Unix(1_700_000_000, 0)
+	longest := uint32(LeaseMax / time.Second)
+	for name, row := range map[string]struct {
+		order Order
+		want  error
+	}{
+		"nothing":         {Order{}, nil},
+		"64 picks":        {Order{Picks: make([]Pick, MaxPicks)}, nil},
+		"65 picks":        {Order{Picks: make([]Pick, MaxPicks+1)}, wire.ErrBadRequest},
+		"64 spots":        {Order{Spots: make([]Spot, MaxPicks)}, nil},
+		"65 spots":        {Order{Spots: make([]Spot, MaxPicks+1)}, wire.ErrBadRequest},
+		"longest lease":   {Order{Lease: longest}, nil},
+		"too long":        {Order{Lease: longest + 1}, wire.ErrBadRequest},
+		"lease for ever":  {Order{Lease: math.MaxUint32}, wire.ErrBadRequest},
+		"good for a day":  {Order{NotAfter: int64((OrderMax + ClockSlack) / time.Second)}, nil},
+		"good for longer": {Order{NotAfter: int64((OrderMax+ClockSlack)/time.Second) + 1}, wire.ErrBadRequest},
+		"good for ever":   {Order{NotAfter: math.MaxInt64 - now.Unix()}, wire.ErrBadRequest},
+	} {
+		o := row.order
+		o.Grant, o.Host = GrantDigest(grant), host
+		o.NotAfter += now.Unix()
+		signed, err := o.Sign(repairKey(), OrderRenew, testMesh)
+		check(t, err)
+		got, err := OpenOrder(signed, g.Repair, OrderRenew, testMesh, o.Grant, host, now)
+		if row.want == nil && (err != nil || len(got.Picks) != len(o.Picks) || len(got.Spots) != len(o.Spots) || got.Lease != o.Lease) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		} else if row.want != nil && !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+	}
+}
+
+// A receipt for a renewed lease is for whatever shard it says, under this
+// grant, at this host, for the time asked.
+func TestOpenRenewal(t *testing.T) {
+	key, host := hostKey(t, 1)
+	_, other := hostKey(t, 2)
+	o := fixedOffer(t)
+	now := int64(1_700_000_000)
+	r := Receipt{Grant: o.Grant, Shard: o.Shard, Segment: o.Segment, Index: o.Index, Length: o.Length, LeaseEnd: now + int64(o.Lease), Host: host, Time: now}
+	signed, err := r.Sign(key, testMesh)
+	check(t, err)
+	got, err := OpenRenewal(signed, host, testMesh, o.Grant, o.Lease)
+	check(t, err)
+	if got != r {
+		t.Errorf("%+v came back of %+v", got, r)
+	}
+	for name, row := range map[string]struct {
+		host  peer.ID
+		mesh  string
+		grant Digest
+		lease uint32
+		want  error
+	}{
+		"another host":  {other, testMesh, o.Grant, o.Lease, wire.ErrBadSignature},
+		"another mesh":  {host, "other", o.Grant, o.Lease, wire.ErrBadSignature},
+		"another grant": {host, testMesh, Digest{}, o.Lease, wire.ErrBadSignature},
+		"a longer time": {host, testMesh, o.Grant, o.Lease + 7201, wire.ErrBadRequest},
+	} {
+		_, err := OpenRenewal(signed, row.host, row.mesh, row.grant, row.lease)
+		if !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+	}
+	_, err = OpenRenewal(wire.Signed{Body: []byte{0xff}}, host, testMesh, o.Grant, o.Lease)
+	wantErr(t, err, wire.ErrBadRequest)
+}
+
 // A signature of one kind opens as no other, whoever's key it is.
 func TestKindsAreSeparate(t *testing.T) {
 	key, host := hostKey(t, 1)
@@ -247,19 +318,24 @@ func TestKindsAreSeparate(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := Receipt{Grant: o.Grant, Shard: o.Shard, Segment: o.Segment, Index: o.Index, Length: o.Length, LeaseEnd: now.Unix() + int64(o.Lease), Host: host, Time: now.Unix()}
 	d := Order{Grant: o.Grant, Host: host, NotAfter: now.Unix()}
-	bodies := map[string]any{"grant": g, "offer": o, "receipt": r, OrderList: d, OrderDelete: d, "core": core{Grant: o.Grant}}
+	n := Note{Grant: o.Grant, Length: 1, Lease: 60}
+	nr := NoteReceipt{Grant: o.Grant, LeaseEnd: now.Unix() + 60, Host: host, Time: now.Unix()}
+	bodies := map[string]any{
+		"grant": g, "offer": o, "receipt": r, "core": core{Grant: o.Grant}, "note": n, "note-receipt": nr,
+		OrderList: d, OrderDelete: d, OrderAudit: d, OrderRenew: d, OrderTurn: d,
+	}
 	openers := map[string]func(wire.Signed) error{
-		"grant":   func(s wire.Signed) error { _, err := OpenGrant(s, testMesh); return err },
-		"offer":   func(s wire.Signed) error { _, err := OpenOffer(s, g, o.Grant); return err },
-		"receipt": func(s wire.Signed) error { _, err := OpenReceipt(s, host, testMesh, o); return err },
-		OrderList: func(s wire.Signed) error {
-			_, err := OpenOrder(s, pub, OrderList, testMesh, o.Grant, host, now)
+		"grant":        func(s wire.Signed) error { _, err := OpenGrant(s, testMesh); return err },
+		"offer":        func(s wire.Signed) error { _, err := OpenOffer(s, g, o.Grant); return err },
+		"receipt":      func(s wire.Signed) error { _, err := OpenReceipt(s, host, testMesh, o); return err },
+		"note":         func(s wire.Signed) error { _, err := OpenNote(s, g, o.Grant); return err },
+		"note-receipt": func(s wire.Signed) error { _, err := OpenNoteReceipt(s, host, testMesh, n); return err },
+	}
+	for _, kind := range []string{OrderList, OrderDelete, OrderAudit, OrderRenew, OrderTurn} {
+		openers[kind] = func(s wire.Signed) error {
+			_, err := OpenOrder(s, pub, kind, testMesh, o.Grant, host, now)
 			return err
-		},
-		OrderDelete: func(s wire.Signed) error {
-			_, err := OpenOrder(s, pub, OrderDelete, testMesh, o.Grant, host, now)
-			return err
-		},
+		}
 	}
 	for signedAs := range bodies {
 		for kind, opener := range openers {

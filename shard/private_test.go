@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,30 @@ func TestPrivateKeepsPermissionBitsOnly(t *testing.T) {
 	check(t, err)
 	if got.Mode != 0o755 {
 		t.Errorf("mode %o", got.Mode)
+	}
+}
+
+// A program that knows nothing of these two fields wrote as this one does when
+// they are not set.
+func TestPrivateOfAPlainFileIsWrittenAsEver(t *testing.T) {
+	key, locator := fixedSeed().FileKey(fixedFile()), fixedFile().Locator()
+	p := fixedContent(t).private
+	old, err := wire.Marshal(map[int]any{1: p.File, 2: []byte(p.Name), 3: p.Size, 4: p.Mode, 5: p.ModTime, 6: p.Content})
+	check(t, err)
+	record, err := p.seal(key)
+	check(t, err)
+	plain, err := newGCM(key.privateKey()).Open(nil, record.Nonce[:], record.Sealed, locator[:])
+	check(t, err)
+	if !bytes.Equal(plain, old) {
+		t.Errorf("it is written as %x, it was %x", plain, old)
+	}
+	for _, full := range []Private{{Expires: 1_800_000_000}, {Folder: true}, {Expires: -1, Folder: true}} {
+		full.File, full.Name = p.File, p.Name
+		record, err := full.seal(key)
+		check(t, err)
+		if got, err := record.open(key, locator); err != nil || got != full {
+			t.Errorf("%+v came back of %+v, %v", got, full, err)
+		}
 	}
 }
 
