@@ -94,7 +94,7 @@ func (p *put) confirm(ctx context.Context, count int, last bool) (lacking int, e
 			return 0, context.Cause(ctx)
 		}
 		hosts = slices.DeleteFunc(hosts, func(h peer.ID) bool { return stateOf(p.kept[h].err) != verdictUnreachable })
-		if len(hosts) == 0 || !last || time.Since(began) > patience {
+		if len(hosts) == 0 || !last || time.Since(began) > p.e.confirmPatience {
 			break
 		}
 		if err := pause(ctx, time.Second); err != nil {

@@ -166,6 +166,7 @@ func TestTooFewConfirm(t *testing.T) {
 func TestStreamWhoseHostDiesBeforeItIsConfirmed(t *testing.T) {
 	b := newBed(t, 6)
 	b.cut(twoThree, segmentSize)
+	b.engine.confirmPatience = 100 * time.Millisecond
 	content := noise(4 * (segmentSize - shard.SealOverhead))
 	var victim *keeper
 	source := &atEnd{data: content, then: func() {

@@ -52,7 +52,8 @@ type Engine struct {
 	mu      sync.Mutex
 	claimed map[string]chan struct{} // journals that a put works on; closed when it lets go
 
-	confirmEvery time.Duration // see the constant
+	confirmEvery    time.Duration // see the constant
+	confirmPatience time.Duration // how long a put waits for hosts that it cannot reach in the end
 }
 
 // New returns an engine; it starts nothing.
@@ -63,7 +64,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery}
+	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery, confirmPatience: patience}
 }
 
 // Progress tells how far a call has come. Done counts bytes of the file that

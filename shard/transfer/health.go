@@ -2,11 +2,8 @@ package transfer
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"io"
-	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -166,11 +163,4 @@ func (s *survey) hostHealth(now time.Time) []hostHealth {
 		all = append(all, one)
 	}
 	return all
-}
-
-// dropHealth removes the health file of a manifest, which may not be there.
-func dropHealth(manifest string, log *slog.Logger) {
-	if err := os.Remove(manifest + HealthSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("health was not removed", "manifest", manifest, "err", err)
-	}
 }

@@ -58,10 +58,12 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 	return r, errors.Join(dropManifest(manifest), dropManifest(e.ManifestPath(r.File)))
 }
 
-// dropManifest removes a manifest, which may be gone already.
+// dropManifest removes a manifest and its health file, which may be gone already.
 func dropManifest(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, path := range []string{path, path + HealthSuffix} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

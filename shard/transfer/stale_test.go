@@ -116,10 +116,11 @@ func TestRemoveByACopyForgetsTheFile(t *testing.T) {
 	path, _ := b.file("f", 1<<20)
 	other := b.home + "/copy.batchain"
 	r := b.put(path, PutOptions{Copy: other})
+	b.audit(other, AuditOptions{}, Health{})
 	if _, err := b.engine.Remove(t.Context(), other, quiet); err != nil {
 		t.Fatal(err)
 	}
-	for _, gone := range []string{other, r.Manifest} {
+	for _, gone := range []string{other, other + HealthSuffix, r.Manifest} {
 		if _, err := os.Stat(gone); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", gone, err)
 		}
