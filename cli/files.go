@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node"
@@ -78,7 +79,7 @@ func runList(_ context.Context, s *session, c *urfave.Context) error {
 		s.out.print("%s", grid(rows))
 	}
 	if broken > 0 {
-		s.out.warn("%s cannot be read; %s says why", count(broken, "manifest"), s.out.hints.say("batchain manifest show"))
+		s.out.warn("%s cannot be read; %s says why", english.Plural(broken, "manifest", ""), s.out.hints.say("batchain manifest show"))
 		return exitCode(control.ExitShortfall)
 	}
 	return nil

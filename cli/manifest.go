@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node"
@@ -70,7 +71,7 @@ func runManifestShow(_ context.Context, s *session, c *urfave.Context) error {
 	}
 	rows = append(rows, [][2]string{
 		{"mesh", printable(m.Mesh)}, {"scheme", m.Scheme.String()}, {"segments", fmt.Sprint(m.Count)},
-		{"health", fmt.Sprintf("%d of %d hosts may be lost, whichever they are", f.Margin, f.Hosts)},
+		{"health", fmt.Sprintf("%d of %s may be lost, whichever they are", f.Margin, english.Plural(f.Hosts, "host", ""))},
 		{"locator", line.Locator}, {"manifest", path},
 	}...)
 	for _, h := range m.Hosts {

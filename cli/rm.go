@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node/control"
@@ -43,7 +44,8 @@ func runRemove(ctx context.Context, s *session, c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("removed %s  %d shards on %d hosts  id %s", printable(res.Name), res.Deleted, res.Hosts-len(res.Unreached), res.ID)
+	text := fmt.Sprintf("removed %s  %s on %s  id %s", printable(res.Name),
+		english.Plural(res.Deleted, "shard", ""), english.Plural(res.Hosts-len(res.Unreached), "host", ""), res.ID)
 	if s.out.quiet {
 		text = res.ID
 	}
@@ -51,7 +53,7 @@ func runRemove(ctx context.Context, s *session, c *urfave.Context) error {
 	if len(res.Unreached) == 0 {
 		return nil
 	}
-	s.out.warn("%d of %d hosts did not answer and keep their shards: %s", len(res.Unreached), res.Hosts, strings.Join(res.Unreached, " "))
+	s.out.warn("%d of %s did not answer and keep their shards: %s", len(res.Unreached), english.Plural(res.Hosts, "host", ""), strings.Join(res.Unreached, " "))
 	return exitCode(control.ExitShortfall)
 }
 

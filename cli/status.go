@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node/control"
@@ -36,7 +37,7 @@ func statusText(st control.Status) string {
 	rows := [][2]string{
 		{"node", fmt.Sprintf("%s  up %s  mesh %s  %s", st.PeerID, up, printable(st.Mesh), printable(st.Version))},
 		{"reachability", printable(st.Reachability)},
-		{"disk", fmt.Sprintf("%s of %s given, in %d shards", bytesText(st.Used), bytesText(st.Capacity), st.Shards)},
+		{"disk", fmt.Sprintf("%s of %s given, in %s", bytesText(st.Used), bytesText(st.Capacity), english.Plural(int(st.Shards), "shard", ""))},
 		{"peers", fmt.Sprint(st.Peers)},
 	}
 	for i, addr := range st.Addrs {

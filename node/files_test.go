@@ -107,6 +107,15 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%q: %q, exit %d, %v", c.ref, got, code, err)
 		}
 	}
+	for ref, why := range map[string]string{
+		b[:3]: "must be 4 or more; 1 id begins with " + b[:3], "nobody": "has 5 files", "": "has 5 files",
+	} {
+		_, err := node.Resolve(home, ref)
+		var told *control.Error
+		if !errors.As(err, &told) || !strings.Contains(told.Why, why) {
+			t.Errorf("%q: %v does not say %q", ref, err, why)
+		}
+	}
 	_, err := node.Resolve(home, "twice")
 	var told *control.Error
 	if !errors.As(err, &told) || len(told.Hints) != 2 || !strings.Contains(told.Hints[0], "twice") {

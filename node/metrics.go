@@ -78,11 +78,3 @@ func (m *metricsPort) Run(ctx context.Context) error {
 	<-served
 	return err
 }
-
-// MetricsAddr is the TCP address that serves /metrics; empty when none does.
-func (n *Node) MetricsAddr() string {
-	if n.metrics == nil {
-		return ""
-	}
-	return n.metrics.listener.Addr().String()
-}

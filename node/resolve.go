@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 )
@@ -42,7 +44,10 @@ func Resolve(home, ref string) (string, error) {
 			return "", ambiguous(ref, found)
 		}
 	}
-	e := control.NewError(control.ExitNotFound, 2, "no file %q", ref).Because("%d files are known in %s", len(files), home)
+	e := control.NewError(control.ExitNotFound, 2, "no file %q", ref).Because("the home %s has %s", home, english.Plural(len(files), "file", ""))
+	if short := matching(files, func(f File) bool { return ref != "" && strings.HasPrefix(f.ID, ref) }); len(short) > 0 {
+		e.Because("the first characters of an id must be %d or more; %s with %s", minPrefix, english.Plural(len(short), "id begins", "ids begin"), ref)
+	}
 	return "", e.Try("batchain ls")
 }
 
