@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,13 +18,26 @@ import (
 // hasty are timeouts for tests in which somebody never answers.
 var hasty = exchange.Timeouts{Answer: 400 * time.Millisecond, Idle: 400 * time.Millisecond}
 
+// silent are the tricks that only a timeout ends.
+var silent = []exchangetest.Trick{
+	exchangetest.NeverAnswers, exchangetest.HugeFrame, exchangetest.StallsOffer, exchangetest.NoReceipt,
+	exchangetest.ReadyBeyond, exchangetest.StallsFetch, exchangetest.ProofStalls,
+}
+
+// honest is no trick at all.
+const honest exchangetest.Trick = "is honest"
+
 // liar starts a lying host and returns a client that knows it.
 func liar(t testing.TB, trick exchangetest.Trick) (*exchange.Client, *exchangetest.Liar, network.Network, file) {
 	t.Helper()
 	h, key := newHost(t)
 	l := exchangetest.Lie(h, key, mesh, trick)
 	t.Cleanup(l.Stop)
-	c, _ := dialler(t, hasty, h)
+	timeouts := exchange.Timeouts{}
+	if slices.Contains(silent, trick) {
+		timeouts = hasty
+	}
+	c, _ := dialler(t, timeouts, h)
 	return c, l, h.Network(), newFile(t)
 }
 

@@ -219,7 +219,7 @@ func TestKeepIsNotLogged(t *testing.T) {
 
 func TestKeepAtLiar(t *testing.T) {
 	for trick, want := range map[exchangetest.Trick]struct{ keep, turn error }{
-		exchangetest.StallsFetch:      {nil, nil}, // an honest one
+		honest:                        {nil, nil},
 		exchangetest.AlwaysAtWork:     {nil, nil}, // keepers ask each other, too
 		exchangetest.ForgetsCharge:    {nil, wire.ErrNotFound},
 		exchangetest.NamesManyKeepers: {nil, exchange.ErrProtocol},

@@ -147,7 +147,7 @@ func TestNotesOfLiar(t *testing.T) {
 		notes int
 		err   error
 	}{
-		exchangetest.StallsFetch:       {1, nil}, // an honest one
+		honest:                         {1, nil},
 		exchangetest.SendsStaleNotes:   {1, nil}, // the caller asks several hosts
 		exchangetest.SendsStrangeNotes: {1, nil}, // the caller knows the admin key
 		exchangetest.SendsForgedNotes:  {0, nil},

@@ -135,7 +135,7 @@ func TestRenewAtLiar(t *testing.T) {
 		exchangetest.RenewsTwice:      exchange.ErrProtocol,
 		exchangetest.RenewsOthers:     exchange.ErrProtocol,
 		exchangetest.OtherAnswer:      exchange.ErrProtocol,
-		exchangetest.StallsFetch:      nil, // an honest one
+		honest:                        nil,
 	} {
 		t.Run(string(trick), func(t *testing.T) {
 			c, _, net, f := liar(t, trick)
