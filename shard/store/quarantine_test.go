@@ -184,3 +184,26 @@ func TestStrangeFilesInQuarantine(t *testing.T) {
 	}
 	checkWhole(t, h.store)
 }
+
+// TestTwiceDamaged lets a shard be damaged again before the disk has removed
+// the first damaged file.
+func TestTwiceDamaged(t *testing.T) {
+	bad := &badDisk{}
+	h := newHome(t, func(s *Store) { s.disk = bad })
+	o := newOwner(t, 1)
+	data := randomBytes(1000)
+	lot := o.lot(t, data, 0, 0)
+	mustReceive(t, h.store, lot, data)
+	spoil(t, h.store, lot.Offer.Shard)
+	bad.breakAt(func(op string, _ int) error {
+		if op == "remove" {
+			return syscall.EIO
+		}
+		return nil
+	})
+	mustReceive(t, h.store, lot, data)
+	checkWhole(t, h.store)
+	bad.breakAt(nil)
+	spoil(t, h.store, lot.Offer.Shard)
+	checkQuarantined(t, h.store, o, lot.Offer.Shard)
+}
