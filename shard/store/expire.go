@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/batchain/batchain/shard"
@@ -120,7 +118,7 @@ func (s *Store) expire(ctx context.Context) error {
 func (s *Store) dueBy(now int64) (keys [][]byte, err error) {
 	err = s.view(func(t tx) error {
 		return t.tails([]byte(keyDue), bigEndian(s.passed), func(tail []byte) (bool, error) {
-			if len(tail) < 8 || int64(binary.BigEndian.Uint64(tail)) > now {
+			if len(tail) < 10 || int64(binary.BigEndian.Uint64(tail)) > now {
 				return false, nil
 			}
 			keys = append(keys, tail)
@@ -158,12 +156,12 @@ func (b *batch) expireRow(tail []byte, now time.Time) (id shard.ID, gone bool, e
 	if known, err := b.get(key(keyDue, tail), nil); err != nil || !known {
 		return id, false, err
 	}
+	if err := b.del(key(keyDue, tail)); err != nil { // or the pass would never end
+		return id, false, err
+	}
 	kind, rest := string(tail[8:10]), tail[10:]
 	switch {
 	case kind == keyTomb && len(rest) == len(admin{}):
-		if err := b.del(key(keyDue, tail)); err != nil {
-			return id, false, err
-		}
 		return id, false, b.del(tail[8:])
 	case kind == keyLease && len(rest) == len(id)+len(admin{}):
 		id = shard.ID(rest[:len(id)])
@@ -176,14 +174,14 @@ func (b *batch) expireRow(tail []byte, now time.Time) (id shard.ID, gone bool, e
 		}
 		return id, false, err
 	}
-	return id, false, fmt.Errorf("row se of %x", bytes.Clone(tail))
+	return id, false, nil
 }
 
 // expireLease drops a lease whose time in the trash, or as a draft, is over,
 // and puts any other into the trash.
 func (b *batch) expireLease(id shard.ID, owner admin, now time.Time) (gone bool, err error) {
 	var row leaseRow
-	if known, err := b.get(leaseKey(id, owner), &row); err != nil || !known {
+	if known, err := b.get(leaseKey(id, owner), &row); err != nil || !known || row.due() > now.Unix() {
 		return false, err
 	}
 	if row.Draft != 0 || row.Trash != 0 {

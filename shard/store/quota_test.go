@@ -285,3 +285,54 @@ func TestNetworkQuota(t *testing.T) {
 	mustReceive(t, h.store, lot, data)
 	checkWhole(t, h.store)
 }
+
+// TestTinyShards stores shards of one byte, and then one shard in many places:
+// the index that they take counts, against each bound.
+func TestTinyShards(t *testing.T) {
+	const room, most = 100_000, 100_000 / placeCost
+	for name, bound := range map[string]func(*Store){
+		"capacity": func(s *Store) { s.capacity = room },
+		"peer":     func(s *Store) { s.perPeer = room },
+		"network":  func(s *Store) { s.perPrefix = room },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHome(t, bound)
+			o := newOwner(t, 1)
+			from := netip.MustParsePrefix("192.0.2.0/24")
+			fill := func(data func(i int) []byte) (stored int) {
+				for i := range 2 * most {
+					lot := o.lot(t, data(i), uint32(i), 0)
+					lot.From = from
+					_, err := h.store.Receive(t.Context(), lot, sends(data(i)))
+					if errors.Is(err, wire.ErrQuota) || errors.Is(err, wire.ErrFull) {
+						return stored
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					stored++
+				}
+				return stored
+			}
+			if n := fill(func(i int) []byte { return []byte{byte(i)} }); n != most {
+				t.Errorf("%d shards of a byte in %d bytes", n, room)
+			}
+			checkWhole(t, h.store)
+			if _, err := h.store.Delete(o.grant); err != nil {
+				t.Fatal(err)
+			}
+			if u := h.store.Usage(); u.Places != 0 {
+				t.Errorf("usage %+v", u)
+			}
+			o = newOwner(t, 2)
+			if n := fill(func(int) []byte { return []byte("same") }); n != most {
+				t.Errorf("one shard in %d places in %d bytes", n, room)
+			}
+			checkWhole(t, h.store)
+			h.reopen(t, bound)
+			if n := fill(func(i int) []byte { return []byte{byte(i)} }); n != 0 {
+				t.Errorf("%d shards more after a restart", n)
+			}
+		})
+	}
+}
