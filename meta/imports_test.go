@@ -23,6 +23,7 @@ var imports = map[string][]string{
 	"kad": {"shard"},
 	// floor 2
 	"shard/transfer":  {"shard", "shard/exchange", "shard/folder", "wire"},
+	"shard/keeper":    {"shard", "shard/exchange", "shard/transfer", "wire"},
 	"shard/catalogue": {"shard", "shard/exchange", "wire"},
 	"shard/folder":    {"wire"},
 	"shard/exchange":  {"shard", "wire"},

@@ -1,0 +1,62 @@
+package keeper
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/shard"
+)
+
+const (
+	// stale is how old the last check may be before another keeper steps in:
+	// two rounds, and clocks that differ.
+	stale = 2*interval + shard.ClockSlack
+	// ownCheck is how old a keeper's own last check may be before it looks for
+	// itself, whatever the others say: one that lies must not lose a file.
+	ownCheck = 7 * 24 * time.Hour
+)
+
+// myTurn reports whether this keeper works on a file now: unless one is at it,
+// or a closer one that lives has checked it lately. What came just now counts
+// as checked.
+func myTurn(l shard.Locator, self peer.ID, r record, answers map[peer.ID]shard.Turn, now time.Time) bool {
+	recent := func(at int64) bool {
+		return min(age(now, at), age(now, r.Given)) <= stale
+	}
+	if min(age(now, r.Own), age(now, r.Given)) > ownCheck {
+		return true
+	}
+	for p, t := range answers {
+		if t.Working && recent(r.Checked) {
+			return false
+		}
+		if compareDistance(l, p, self) < 0 && recent(t.Checked) {
+			return false
+		}
+	}
+	return true
+}
+
+// heard takes in what those keepers said that were asked, and returns who is
+// given up now. Silence counts only when this node reached anybody: otherwise
+// it is the one that is cut off.
+func (r *record) heard(self peer.ID, asked []peer.ID, answers map[peer.ID]shard.Turn, reached bool, now time.Time) (gone []peer.ID) {
+	for _, p := range asked {
+		t, answered := answers[p]
+		switch {
+		case !answered && reached && r.Members.missed(p, now):
+			gone = append(gone, p)
+		case answered:
+			r.Members.spoke(p)
+			r.Members.learn(self, t.Keepers)
+			if age(now, t.Checked) < age(now, r.Checked) {
+				r.Checked, r.Margin = t.Checked, t.Margin
+			}
+		}
+	}
+	return gone
+}
+
+// atRisk reports whether half of the losses that the file can stand have come.
+func (r *record) atRisk() bool { return r.Margin <= r.Full/2 }
