@@ -53,8 +53,8 @@ func (v *evacuation) passNote(ctx context.Context, n shard.NoteLot, _ []byte) er
 // maxHomes is of how many files the hosts are kept in mind.
 const maxHomes = 1 << 10
 
-// homesOf returns who announced a file: its hosts, and its keepers, which must
-// not be hosts as well. The routing layer is asked once.
+// homesOf returns who announced a file: its hosts. The routing layer is asked
+// once.
 func (v *evacuation) homesOf(ctx context.Context, file shard.Locator) map[peer.ID]bool {
 	v.mu.Lock()
 	look := v.homes[file]
@@ -70,10 +70,12 @@ func (v *evacuation) homesOf(ctx context.Context, file shard.Locator) map[peer.I
 }
 
 func (v *evacuation) findHomes(ctx context.Context, file shard.Locator) map[peer.ID]bool {
+	look, cancel := context.WithTimeout(ctx, locateTime)
+	defer cancel()
 	homes := map[peer.ID]bool{}
-	for _, l := range []shard.Locator{file, file.Keepers()} {
-		for _, p := range v.e.announced(ctx, l) {
-			homes[p.ID] = true
+	for p := range v.e.cfg.Finder.Find(look, file) {
+		if homes[p.ID] = true; len(homes) >= maxCandidates {
+			break
 		}
 	}
 	return homes
