@@ -28,7 +28,7 @@ func newTable() *table {
 		put, get, ls, rmCommand(), manifestCommand(),
 		nodeCommand(), joinCommand(), statusCommand(), peersCommand(), idCommand(),
 		sampleCommand(), demoCommand(),
-		configCommand(), version, completionCommand(), t.helpCommand(),
+		oddsCommand(), configCommand(), version, completionCommand(), t.helpCommand(),
 	}
 	t.classic = map[string]*command{
 		"u": put, "upload": put,
