@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +40,8 @@ type bed struct {
 	files  map[shard.FileID][]byte // content that was put
 	silent bool                    // nobody is announced
 	puts   int
-	finds  int // searches for candidates
+	onNote func() // called when a host is given a note
+	finds  int    // searches for candidates
 }
 
 // box is one host.
@@ -118,18 +121,18 @@ func (d *device) restart() {
 func (d *device) put(segments int, hosts ...*box) shard.FileID {
 	d.b.t.Helper()
 	id := shard.NewFileID()
-	check(d.b.t, d.Add(d.write(id, segments, hosts)))
+	check(d.b.t, d.Add(d.write(id, segments, hosts, time.Time{})))
 	return id
 }
 
-func (d *device) write(id shard.FileID, segments int, hosts []*box) string {
+func (d *device) write(id shard.FileID, segments int, hosts []*box, until time.Time) string {
 	d.b.t.Helper()
 	path := d.manifestPath(id)
-	check(d.b.t, os.WriteFile(path, manifestOf(d.b.t, d.b.seed, id, segments, hosts), 0o600))
+	check(d.b.t, os.WriteFile(path, manifestOf(d.b.t, d.b.seed, id, segments, hosts, until), 0o600))
 	return path
 }
 
-func manifestOf(t testing.TB, seed shard.Seed, id shard.FileID, segments int, hosts []*box) []byte {
+func manifestOf(t testing.TB, seed shard.Seed, id shard.FileID, segments int, hosts []*box, until time.Time) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	scheme := shard.Scheme{Data: 2, Parity: 2}
@@ -138,7 +141,11 @@ func manifestOf(t testing.TB, seed shard.Seed, id shard.FileID, segments int, ho
 	for i := range segments {
 		check(t, m.Segment(shard.Segment{Number: uint32(i), Sealed: 116, Shards: make([]shard.ID, scheme.Shards())}))
 	}
-	check(t, m.Core(shard.Private{File: id, Name: "film.mkv", Size: int64(segments) * 100}))
+	private := shard.Private{File: id, Name: "film.mkv", Size: int64(segments) * 100}
+	if !until.IsZero() {
+		private.Expires = until.Unix()
+	}
+	check(t, m.Core(private))
 	var infos []peer.AddrInfo
 	for _, h := range hosts {
 		infos = append(infos, peer.AddrInfo{ID: h.id})
@@ -190,7 +197,7 @@ func sameIDs(a, b []shard.FileID) bool {
 }
 
 // Put and Get make the device its own Putter.
-func (d *device) Put(_ context.Context, _ string, content io.Reader, size int64) (string, error) {
+func (d *device) Put(_ context.Context, _ string, content io.Reader, size int64, until time.Time) (string, error) {
 	data, err := io.ReadAll(content)
 	if err != nil || int64(len(data)) != size {
 		return "", fmt.Errorf("%d of %d bytes: %w", len(data), size, err)
@@ -200,7 +207,7 @@ func (d *device) Put(_ context.Context, _ string, content io.Reader, size int64)
 	d.b.files[id] = data
 	d.b.puts++
 	d.b.mu.Unlock()
-	return d.write(id, 1, d.b.boxes[:2]), nil
+	return d.write(id, 1, d.b.boxes[:2], until), nil
 }
 
 func (d *device) Get(_ context.Context, manifest string, to io.Writer) error {
@@ -261,6 +268,9 @@ func (b *bed) connect(_ context.Context, p peer.AddrInfo) error {
 
 // PutNote and Notes make the bed a Client.
 func (b *bed) PutNote(_ context.Context, p peer.ID, n shard.SignedNote, terms shard.Note) (shard.NoteReceipt, error) {
+	if b.onNote != nil {
+		b.onNote()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x, err := b.box(p)
@@ -341,8 +351,8 @@ func (b *bed) holders(id shard.FileID) (all []*box) {
 func (b *bed) Candidates(context.Context) iter.Seq[peer.AddrInfo] {
 	b.with(func() { b.finds++ })
 	return func(yield func(peer.AddrInfo) bool) {
-		for _, x := range b.boxes {
-			if !yield(peer.AddrInfo{ID: x.id}) {
+		for _, i := range rand.Perm(len(b.boxes)) {
+			if !yield(peer.AddrInfo{ID: b.boxes[i].id}) {
 				return
 			}
 		}
@@ -363,8 +373,12 @@ func (b *bed) Find(_ context.Context, l shard.Locator) iter.Seq[peer.AddrInfo] {
 }
 
 // stubborn is a Client whose hosts take nothing and say that they have newer.
-type stubborn struct{ *bed }
+type stubborn struct {
+	*bed
+	said *atomic.Int32
+}
 
-func (stubborn) PutNote(context.Context, peer.ID, shard.SignedNote, shard.Note) (shard.NoteReceipt, error) {
+func (s stubborn) PutNote(context.Context, peer.ID, shard.SignedNote, shard.Note) (shard.NoteReceipt, error) {
+	s.said.Add(1)
 	return shard.NoteReceipt{}, wire.ErrStale
 }

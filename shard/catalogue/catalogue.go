@@ -50,9 +50,10 @@ type Finder interface {
 
 // Putter moves whole files: manifests that are too large for a note.
 type Putter interface {
-	// Put stores size bytes as a file of the owner's and returns the path of
-	// its manifest, which lies in [Config].Manifests.
-	Put(ctx context.Context, name string, content io.Reader, size int64) (manifest string, err error)
+	// Put stores size bytes as a file of the owner's, until a time or, if that
+	// is zero, for good. It returns the path of its manifest, which lies in
+	// [Config].Manifests.
+	Put(ctx context.Context, name string, content io.Reader, size int64, until time.Time) (manifest string, err error)
 	// Get writes the content of a manifest's file.
 	Get(ctx context.Context, manifest string, to io.Writer) error
 }
@@ -136,7 +137,7 @@ func (c *Catalogue) adopt() error {
 				c.log.Debug("manifest is not entered", "path", path, "err", err)
 				continue
 			}
-			s.add(row{File: m.file, Added: m.written.Unix()})
+			s.add(row{File: m.file, Added: m.written.Unix(), Until: m.until})
 		}
 	})
 }
@@ -150,7 +151,7 @@ func (c *Catalogue) Add(manifest string) error {
 		return fmt.Errorf("catalogue: %w", err)
 	}
 	defer c.wake()
-	return c.change(func(s *state) { s.add(row{File: m.file, Added: c.cfg.Now().Unix()}) })
+	return c.change(func(s *state) { s.add(row{File: m.file, Added: c.cfg.Now().Unix(), Until: m.until}) })
 }
 
 // Remove notes that the owner has deleted a file, for good. It is durable at
@@ -174,14 +175,15 @@ type Entry struct {
 	Of    shard.FileID // not zero: it only holds the manifest of that file, and is shown to nobody
 }
 
-// Files returns the files that are not deleted, in no order.
+// Files returns the files that are not deleted and whose time has not passed,
+// in no order.
 func (c *Catalogue) Files() []Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []Entry
 	for _, p := range c.state.Pages {
 		for _, r := range p.Rows {
-			if r.Gone == 0 {
+			if r.Gone == 0 && !over(r.Until, c.cfg.Now()) {
 				all = append(all, Entry{File: r.File, Added: time.Unix(r.Added, 0), Of: r.Of})
 			}
 		}

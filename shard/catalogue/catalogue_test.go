@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/shard"
 )
@@ -154,7 +155,7 @@ func TestAddTakesOnlyTheOwnersManifests(t *testing.T) {
 	d := b.device(0)
 	id := shard.NewFileID()
 	path := d.manifestPath(id)
-	check(t, os.WriteFile(path, manifestOf(t, other.seed, id, 1, b.boxes), 0o600))
+	check(t, os.WriteFile(path, manifestOf(t, other.seed, id, 1, b.boxes, time.Time{}), 0o600))
 	if err := d.Add(path); !errors.Is(err, ErrNotOurs) {
 		t.Errorf("another owner's: %v", err)
 	}

@@ -16,7 +16,7 @@
 // a field in brackets may be absent.
 //
 //	page      1 version (1)   2 page uint   3 pages uint: how many the writer has
-//	          4 entries: [{1 file id, 2 added, [3 of: file id]}]
+//	          4 entries: [{1 file id, 2 added, [3 of: file id], [4 until]}]
 //	          5 tombstones: [{1 file id, 2 when}]
 //	          6 seen: [{1 writer, 2 seq, 3 when}] of this page's other slots
 //	manifest  1 version (1)   2 kind (1 manifest, 2 manifest of the manifest)   3 made   4 bytes
@@ -32,7 +32,7 @@
 // within it a tombstone wins over an entry: a file id is never used again.
 // So devices need not agree on anything, and a replayed slot takes nothing away;
 // it shows in [Result].Stale. A tombstone is kept for 430 days, longer than any
-// slot without it can live. An entry stays on its page for good, since a page
+// slot without it can live; an entry goes a day after its time has passed. An entry stays on its page for good, since a page
 // that is written must not hide what another page does not have yet.
 //
 // A slot verifies when its grant and note are signed by the admin key that the
@@ -45,7 +45,7 @@
 //
 //	1 version (1)   2 seq: the last one used   3 pages: [{1 rows, [2 seen], [3 dirty bool], [4 hosts uint], [5 at]}]
 //	row   1 file id   2 added   [3 of]   [4 gone: when]   [5 noted: when its manifest was last left at
-//	      its hosts; absent: due; -1: another device's]
+//	      its hosts; absent: due; -1: another device's]   [6 until]
 //
 // A damaged one is set aside, and made again from the manifests at home and from
 // the mesh.

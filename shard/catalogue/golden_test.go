@@ -46,6 +46,7 @@ func fixedState() *state {
 	s.add(row{File: fixedID(0x20), Added: 1_800_000_100, Noted: 1_800_000_200})
 	s.add(row{File: fixedID(0x30), Added: 1_800_000_300, Of: fixedID(0x20)})
 	s.add(row{File: fixedID(0x40), Added: 1_800_000_400, Noted: elsewhere})
+	s.add(row{File: fixedID(0x50), Added: 1_800_000_450, Until: 1_900_000_000})
 	s.bury(fixedID(0x40), 1_800_000_500)
 	s.Pages[0].meet(seen{0xdeadbeef, 5, 1_800_000_600})
 	s.Pages[0].Hosts, s.Pages[0].At = 8, 1_800_000_700
@@ -64,7 +65,7 @@ func TestGoldenBytes(t *testing.T) {
 			t.Errorf("%s is written as\n%x, it was\n%x", name, got, want)
 		}
 	}
-	if s, err := parseState(data); err != nil || s.Seq != 77 || len(s.Pages[0].Rows) != 4 {
+	if s, err := parseState(data); err != nil || s.Seq != 77 || len(s.Pages[0].Rows) != 5 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -97,7 +97,7 @@ func (c *Catalogue) leaveManifest(ctx context.Context, id shard.FileID) (noted i
 	b := manifestBlob{Version: blobVersion, Kind: whole, Made: c.cfg.Now().Unix()}
 	if m.size > maxManifest {
 		b.Kind = indirect
-		b.Data, err = c.holdManifest(ctx, id)
+		b.Data, err = c.holdManifest(ctx, m)
 	} else {
 		b.Data, err = os.ReadFile(c.manifestPath(id))
 	}
@@ -128,34 +128,34 @@ func (c *Catalogue) leaveNote(ctx context.Context, id shard.FileID, b manifestBl
 	return len(d.took), nil
 }
 
-// holdManifest returns the manifest of the file that holds the manifest of id,
-// which does not fit a note. An older one serves as well: placements are hints.
-func (c *Catalogue) holdManifest(ctx context.Context, id shard.FileID) ([]byte, error) {
-	for _, holder := range c.look().serving(id) {
+// holdManifest returns the manifest of the file that holds manifest m, which
+// does not fit a note. An older one serves as well: placements are hints.
+func (c *Catalogue) holdManifest(ctx context.Context, m facts) ([]byte, error) {
+	for _, holder := range c.look().serving(m.file) {
 		if c.owns(holder) {
 			return readSmall(c.manifestPath(holder))
 		}
 	}
-	file, err := os.Open(c.manifestPath(id))
+	file, err := os.Open(c.manifestPath(m.file))
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
+	until := time.Time{}
+	if m.until != 0 {
+		until = time.Unix(m.until, 0)
+	}
+	path, err := c.cfg.Putter.Put(ctx, m.file.String()+manifestSuffix, file, m.size, until)
 	if err != nil {
 		return nil, err
 	}
-	path, err := c.cfg.Putter.Put(ctx, id.String()+manifestSuffix, file, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	m, err := c.readManifest(path)
+	holder, err := c.readManifest(path)
 	if err != nil {
 		return nil, err
 	}
 	err = c.change(func(s *state) {
-		s.add(row{File: m.file, Added: c.cfg.Now().Unix(), Of: id})
-		s.serve(m.file, id)
+		s.add(row{File: holder.file, Added: c.cfg.Now().Unix(), Of: m.file, Until: holder.until})
+		s.serve(holder.file, m.file)
 	})
 	if err != nil {
 		return nil, err

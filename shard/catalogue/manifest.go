@@ -52,6 +52,7 @@ type facts struct {
 	hosts   []peer.AddrInfo
 	enough  int // hosts with its note that outlive any loss that the file outlives
 	size    int64
+	until   int64 // see row.Until
 	written time.Time
 }
 
@@ -85,7 +86,7 @@ func (c *Catalogue) checkManifest(src io.ReaderAt, size int64) (facts, error) {
 	if m.Private == nil || m.Mesh != c.cfg.Mesh || !m.Grant.Admin.Equal(c.cfg.Seed.AdminKey(m.Private.File).Public()) {
 		return facts{}, ErrNotOurs
 	}
-	return facts{file: m.Private.File, hosts: m.Hosts, enough: max(1, len(m.Hosts)-m.Scheme.Data+1), size: size}, nil
+	return facts{file: m.Private.File, hosts: m.Hosts, enough: max(1, len(m.Hosts)-m.Scheme.Data+1), size: size, until: m.Private.Expires}, nil
 }
 
 // owns reports whether a good manifest of the file lies at home.

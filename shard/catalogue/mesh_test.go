@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,14 +76,6 @@ func TestPageOverflow(t *testing.T) {
 	_, err = fresh.gather(t.Context(), &candidates{c: fresh.Catalogue}, 1)
 	check(t, err)
 	sameFiles(t, fresh, append([]shard.FileID{ids[0], added}, ids[2:]...))
-
-	// Without its first page the rest comes back all the same.
-	b.replay(b.seed.CatalogueID(0), nil, b.boxes...)
-	fresh = b.device(4)
-	r, err := fresh.gather(t.Context(), &candidates{c: fresh.Catalogue}, 2)
-	if err != nil || r.slots == 0 || len(fresh.Files()) < files/2 {
-		t.Errorf("%d files without the first page, %v", len(fresh.Files()), err)
-	}
 }
 
 func sameFiles(t *testing.T, d *device, want []shard.FileID) {
@@ -96,10 +89,77 @@ func sameFiles(t *testing.T, d *device, want []shard.FileID) {
 	}
 }
 
+// Without its first page the rest comes back all the same.
+func TestFirstPageIsLost(t *testing.T) {
+	b := newBed(t, 8)
+	d := b.device(0)
+	check(t, d.change(func(s *state) {
+		for range 3000 {
+			s.add(row{File: shard.NewFileID(), Added: 1, Of: shard.NewFileID()})
+		}
+	}))
+	d.publish()
+	b.replay(b.seed.CatalogueID(0), nil, b.boxes...)
+	fresh := b.device(1)
+	fresh.recover()
+	if pages := len(d.look().Pages); pages < 3 || len(fresh.Files()) != 3000-len(d.look().Pages[0].Rows) {
+		t.Errorf("%d files of %d pages", len(fresh.Files()), pages)
+	}
+}
+
+// What is added while a page is on its way is still to be written.
+func TestAddDuringPublish(t *testing.T) {
+	b := newBed(t, 8)
+	d := b.device(0)
+	d.put(1, b.boxes[:4]...)
+	d.publish()
+	second := d.put(1, b.boxes[:4]...)
+	check(t, d.change(func(s *state) { s.noted(second, elsewhere) })) // the page alone
+	late := shard.NewFileID()
+	path := d.write(late, 1, b.boxes[:4], time.Time{})
+	b.onNote = sync.OnceFunc(func() { check(t, d.Add(path)) })
+	if r := d.publish(); r.Hosts != 0 || r.Waiting != 1 {
+		t.Errorf("published %+v", r)
+	}
+	if r := d.publish(); r.Hosts != wanted || r.Files != 3 {
+		t.Errorf("published %+v", r)
+	}
+}
+
+func TestFilesWhoseTimeHasPassed(t *testing.T) {
+	b := newBed(t, 8)
+	d, other := b.device(0), b.device(1)
+	kept, brief, large := d.put(1, b.boxes[:4]...), shard.NewFileID(), shard.NewFileID()
+	until := b.clock().Add(10 * 24 * time.Hour)
+	check(t, d.Add(d.write(brief, 1, b.boxes[:4], until)))
+	check(t, d.Add(d.write(large, 1000, b.boxes[:4], until)))
+	d.publish()
+	other.recover()
+	other.has(kept, brief, large)
+	b.pass(12)
+	d.has(kept)
+	other.has(kept)
+	d.put(1, b.boxes[:4]...)
+	other.put(1, b.boxes[:4]...)
+	for range 2 {
+		d.publish()
+		other.publish()
+	}
+	if rows := len(d.look().Pages[0].Rows); rows != 3 || len(d.Files()) != 3 {
+		t.Errorf("%d rows, %d files", rows, len(d.Files()))
+	}
+	if other.rest() == 0 {
+		t.Error("written again and again")
+	}
+	if r := b.device(2).recover(); len(r.Files) != 3 || len(r.Missing) != 0 {
+		t.Errorf("recovered %+v", r)
+	}
+}
+
 func TestFullPagesFitTheirNotes(t *testing.T) {
 	s := &state{}
 	for i := range 5000 {
-		r := row{File: shard.NewFileID(), Added: 1<<32 - 1}
+		r := row{File: shard.NewFileID(), Added: 1<<32 - 1, Until: int64(i%2) << 40}
 		if i%3 == 0 {
 			r.Of = shard.NewFileID()
 		}
@@ -344,7 +404,7 @@ func TestRecoverReplacesOnlyWhatIsBad(t *testing.T) {
 	home := b.device(0)
 	good, bad := home.put(1, b.boxes[:4]...), home.put(1, b.boxes[:4]...)
 	home.publish()
-	mine := manifestOf(t, b.seed, good, 1, b.boxes[4:])
+	mine := manifestOf(t, b.seed, good, 1, b.boxes[4:], time.Time{})
 	check(t, os.WriteFile(home.manifestPath(good), mine, 0o600))
 	check(t, os.WriteFile(home.manifestPath(bad), mine, 0o600)) // of another file
 	if r := home.recover(); r.Kept != 1 || !sameIDs(r.Files, []shard.FileID{bad}) {
@@ -366,7 +426,7 @@ func TestNewestManifestIsTaken(t *testing.T) {
 	id := home.put(1, b.boxes[:2]...)
 	home.publish()
 	b.pass(1)
-	check(t, home.Add(home.write(id, 1, b.boxes[:3]))) // repaired
+	check(t, home.Add(home.write(id, 1, b.boxes[:3], time.Time{}))) // repaired
 	b.with(func() { b.boxes[0].down = true })
 	home.publish()
 	b.with(func() { b.boxes[0].down = false })

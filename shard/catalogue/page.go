@@ -24,6 +24,7 @@ type entry struct {
 	File  shard.FileID `cbor:"1,keyasint"`
 	Added int64        `cbor:"2,keyasint"`
 	Of    shard.FileID `cbor:"3,keyasint,omitzero"`
+	Until int64        `cbor:"4,keyasint,omitempty"`
 }
 
 type tombstone struct {
@@ -43,7 +44,7 @@ func (s *state) blob(number int) ([]byte, error) {
 			b.Tombstones = append(b.Tombstones, tombstone{r.File, r.Gone})
 			continue
 		}
-		b.Entries = append(b.Entries, entry{r.File, r.Added, r.Of})
+		b.Entries = append(b.Entries, entry{r.File, r.Added, r.Of, r.Until})
 	}
 	return wire.Marshal(b)
 }
@@ -68,7 +69,7 @@ func parsePage(plain []byte, number int) (pageBlob, error) {
 // lease's time a few more may have come and gone.
 const maxSeen = 32
 
-// merge takes in what a slot tells, but no tombstone that is due to go.
+// merge takes in what a slot tells, but nothing that is due to go.
 func (s *state) merge(b pageBlob, now time.Time) {
 	for _, t := range b.Tombstones {
 		if t.When >= now.Add(-tombstoneTime).Unix() {
@@ -76,9 +77,9 @@ func (s *state) merge(b pageBlob, now time.Time) {
 		}
 	}
 	for _, e := range b.Entries {
-		if _, known := s.at[e.File]; !known {
-			s.insert(row{File: e.File, Added: e.Added, Of: e.Of, Noted: elsewhere})
-		} else {
+		if _, known := s.at[e.File]; !known && !over(e.Until, now) {
+			s.insert(row{File: e.File, Added: e.Added, Of: e.Of, Until: e.Until, Noted: elsewhere})
+		} else if known {
 			s.serve(e.File, e.Of)
 		}
 	}

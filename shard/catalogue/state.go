@@ -53,6 +53,7 @@ type row struct {
 	Of    shard.FileID `cbor:"3,keyasint,omitzero"`
 	Gone  int64        `cbor:"4,keyasint,omitempty"` // Unix seconds; 0: it is there
 	Noted int64        `cbor:"5,keyasint,omitempty"` // see elsewhere
+	Until int64        `cbor:"6,keyasint,omitempty"` // Unix seconds at which the owner lets it go; 0: never
 }
 
 // elsewhere, in row.Noted, says that another device has left the manifest.
@@ -73,10 +74,19 @@ type spot struct{ page, row int }
 const pageRoom = maxPlain - 1024
 
 func (r row) cost() int {
+	cost := 28
 	if r.Of != (shard.FileID{}) {
-		return 46
+		cost += 18
 	}
-	return 28
+	if r.Until != 0 {
+		cost += 6
+	}
+	return cost
+}
+
+// over reports whether a file's time has passed, by any clock.
+func over(until int64, now time.Time) bool {
+	return until != 0 && until < now.Add(-24*time.Hour).Unix()
 }
 
 // bounded keeps a time of a bad clock from taking more bytes than others do; 0
@@ -87,10 +97,7 @@ func bounded(when int64) int64 { return min(max(when, 1), 1<<32-1) }
 // file that was deleted stays so.
 func (s *state) add(r row) {
 	if at, ok := s.at[r.File]; ok {
-		known := &s.Pages[at.page].Rows[at.row]
-		if known.Gone == 0 {
-			known.Noted = 0
-		}
+		s.Pages[at.page].Rows[at.row].Noted = 0
 		return
 	}
 	s.insert(r)
@@ -99,6 +106,9 @@ func (s *state) add(r row) {
 // insert puts a new row on the first page that has room.
 func (s *state) insert(r row) {
 	r.Added = bounded(r.Added)
+	if r.Until != 0 {
+		r.Until = bounded(r.Until)
+	}
 	number := slices.IndexFunc(s.Pages, func(p page) bool { return p.used+r.cost() <= pageRoom })
 	if number < 0 {
 		s.Pages = append(s.Pages, page{})
@@ -153,7 +163,10 @@ func (s *state) prune(now time.Time) {
 		p := &s.Pages[i]
 		before := len(p.Rows)
 		p.Rows = slices.DeleteFunc(p.Rows, func(r row) bool {
-			return r.Gone != 0 && r.Gone < now.Add(-tombstoneTime).Unix()
+			if r.Gone != 0 {
+				return r.Gone < now.Add(-tombstoneTime).Unix()
+			}
+			return over(r.Until, now)
 		})
 		if len(p.Rows) != before {
 			p.alter()
