@@ -299,3 +299,30 @@ func TestExpiryInSteps(t *testing.T) {
 	}
 	checkWhole(t, h.store)
 }
+
+// TestStaleDueRows ends rows se that no lease, or another time, belongs to, and
+// touches nothing else.
+func TestStaleDueRows(t *testing.T) {
+	var clock testClock
+	h := newHome(t, clock.use)
+	o := newOwner(t, 1)
+	data := randomBytes(100)
+	mustReceive(t, h.store, o.lot(t, data, 0, 0), data)
+	err := h.store.update(func(b *batch) error {
+		for _, row := range [][]byte{leaseKey(shard.Sum(data), admin(o.grant.Admin)), leaseKey(shard.ID{1}, admin{2}), []byte("s?")} {
+			if err := b.reschedule(row, 0, clock.now().Unix()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.pass(2 * time.Hour)
+	mustExpire(t, h.store)
+	if rows, _, err := h.store.Held(o.grant.Admin, nil, 10); err != nil || len(rows) != 1 {
+		t.Errorf("held %v: %v", rows, err)
+	}
+	checkWhole(t, h.store)
+}
