@@ -112,7 +112,12 @@ func (d *device) config() Config {
 // restart starts the device's process anew.
 func (d *device) restart() {
 	d.b.t.Helper()
-	c, err := New(d.config())
+	d.restartWith(d.config())
+}
+
+func (d *device) restartWith(cfg Config) {
+	d.b.t.Helper()
+	c, err := New(cfg)
 	check(d.b.t, err)
 	d.Catalogue = c
 }
