@@ -170,6 +170,31 @@ func only(what string, then func(context.Context, string) error) func(context.Co
 	}
 }
 
+// A host that says it lost a shard is asked for each of them, and only what is
+// lost counts as lost.
+func TestCloserLookFindsEveryLostShard(t *testing.T) {
+	f := newFile(t, twoThree, 150, 256<<10, 5, false)
+	m := f.host(2)
+	for i := range 40 {
+		m.loses(m.rows[3*i+7])
+	}
+	s, _ := f.audited(t, AuditOptions{}, 1)
+	for i, got := range s.reports() {
+		want := HostReport{Peer: f.peers[i], OK: 150}
+		if i == 2 {
+			want.OK, want.Missing = 110, 40
+		}
+		if got != want {
+			t.Errorf("host %d: %+v, want %+v", i, got, want)
+		}
+	}
+	for i, asked := range []int{1, 1, 3, 1, 1} { // 44 leaves; then the 109 to 149 others
+		if n := f.host(i).asked["audit"]; n != asked && i != 2 || n < asked {
+			t.Errorf("host %d was asked %d times", i, n)
+		}
+	}
+}
+
 // Who did not answer is asked for the very same leaves again, three times.
 func TestTimeoutGetsTheSameChallenge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -87,7 +87,7 @@ func (p *put) confirm(ctx context.Context, count int, last bool) (lacking int, e
 	if err != nil {
 		return 0, err
 	}
-	p.kept = map[peer.ID]kept{}
+	p.kept, p.doubtful = map[peer.ID]kept{}, map[peer.ID]bool{}
 	for began := time.Now(); ; {
 		maps.Copy(p.kept, p.warrant().renewAt(ctx, hosts, p.opts.Lease, c))
 		if ctx.Err() != nil {
@@ -131,7 +131,7 @@ func (p *put) stands(h peer.ID, segment uint32, index uint8) bool {
 }
 
 // judgeConfirmed says whether enough of every segment is confirmed. When it is
-// not, the next try does not trust the journal's receipts.
+// not, the next try does not count the receipts of the hosts that did not.
 func (p *put) judgeConfirmed(count int) error {
 	enough, want := p.scheme.Enough(), p.scheme.Shards()
 	err := p.eachPlaced(count, func(number uint32, confirmed, _ int) error {
@@ -145,7 +145,9 @@ func (p *put) judgeConfirmed(count int) error {
 	})
 	var short *ShortError
 	if errors.As(err, &short) {
-		return errors.Join(err, p.journal.append(recordDoubt, struct{}{}, false))
+		for h := range p.doubtful {
+			err = errors.Join(err, p.journal.append(recordDoubt, doubt{h}, false))
+		}
 	}
 	return err
 }
@@ -162,7 +164,7 @@ func (p *put) unconfirmed() map[string]int {
 }
 
 // eachPlaced tells of every segment how many of the shards under receipt are
-// confirmed.
+// confirmed, and notes which hosts did not.
 func (p *put) eachPlaced(count int, tell func(number uint32, confirmed, all int) error) error {
 	for number := range uint32(count) {
 		_, done, err := p.journal.finished(number)
@@ -173,6 +175,8 @@ func (p *put) eachPlaced(count int, tell func(number uint32, confirmed, all int)
 		for _, at := range done.Placed {
 			if p.stands(at.Host, number, at.Index) {
 				confirmed++
+			} else {
+				p.doubtful[at.Host] = true
 			}
 		}
 		if err := tell(number, confirmed, len(done.Placed)); err != nil {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -160,6 +161,41 @@ func TestTooFewConfirm(t *testing.T) {
 		}
 		b.get(r.Manifest, content)
 	}
+}
+
+// A stream that too few confirmed is put again under its name: the hosts that
+// did not, though they are there and say that they have it, are passed over.
+func TestStreamThatTooFewConfirmIsPutAgain(t *testing.T) {
+	b := newBed(t, 3)
+	b.cut(twoThree, segmentSize)
+	b.addForgetful(nil, wire.ErrInternal)
+	b.addForgetful(nil, wire.ErrInternal)
+	content := noise(3 * (segmentSize - shard.SealOverhead))
+	put := func() (PutResult, error) {
+		return b.engine.Put(t.Context(), Source{Stream: bytes.NewReader(content), Name: "s", Size: -1}, PutOptions{}, quiet)
+	}
+	var short *ShortError
+	if _, err := put(); !errors.As(err, &short) || short.Have != 3 {
+		t.Fatalf("two of five do not confirm: %v", err)
+	}
+	bad := b.hosts[3:]
+	b.hosts = b.hosts[:3:3]
+	b.addHost()
+	b.addHost()
+	before := b.delivered()
+	r, err := put()
+	if err != nil || r.Shortfall != "" || !r.Resumed {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, k := range bad {
+		if b.holds(r.Manifest, k.host.ID()) != 0 {
+			t.Error("the manifest counts on a host that did not confirm")
+		}
+	}
+	if sent := b.delivered() - before; sent != 2*3*segmentSize/2 {
+		t.Errorf("%d bytes were sent again, two shards of three segments were missing", sent)
+	}
+	b.get(r.Manifest, content)
 }
 
 // A stream cannot be read again: the host that died is told of.

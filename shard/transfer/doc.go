@@ -31,7 +31,7 @@
 //	kind 3 receipt   as the host signed it, without the signature, which was verified
 //	kind 4 done      1 number · 2 shard ids · 3 list of {1 index · 2 host}
 //	kind 5 host      1 peer id · 2 addresses
-//	kind 6 doubt     hosts did not confirm what they gave receipts for
+//	kind 6 doubt     1 peer id: its receipts so far were not confirmed
 //
 // A second segment record for a number replaces the first and drops its
 // receipts. The first record that is torn ends the journal.

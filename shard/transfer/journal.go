@@ -36,7 +36,8 @@ type journal struct {
 	hosts    map[peer.ID][][]byte
 	soonest  int64 // end of the lease that ends first, Unix seconds; 0 = no receipt
 	oldest   int64 // time of the first receipt, Unix seconds; 0 = none
-	doubted  bool  // a host did not confirm what it gave a receipt for
+
+	doubted map[peer.ID]int64 // offset before which a host's receipts do not count: it did not confirm them
 }
 
 // journalPath names the journal of a source in a mesh.
@@ -77,7 +78,7 @@ func openJournal(path string) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &journal{file: file, segments: map[uint32]*progressOf{}, hosts: map[peer.ID][][]byte{}}
+	j := &journal{file: file, segments: map[uint32]*progressOf{}, hosts: map[peer.ID][][]byte{}, doubted: map[peer.ID]int64{}}
 	if err = j.load(); err == nil {
 		err = syncFolder(filepath.Dir(path))
 	}
@@ -120,9 +121,10 @@ func (j *journal) load() error {
 func (j *journal) reset() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.start, j.resumed, j.at, j.soonest, j.oldest, j.doubted = start{}, false, 0, 0, 0, false
+	j.start, j.resumed, j.at, j.soonest, j.oldest = start{}, false, 0, 0, 0
 	clear(j.segments)
 	clear(j.hosts)
+	clear(j.doubted)
 	return j.file.Truncate(0)
 }
 
@@ -182,9 +184,29 @@ func (j *journal) replay(kind byte, body []byte) error {
 		}
 		j.hosts[h.Peer] = h.Addrs
 	case recordDoubt:
-		j.doubted = true
+		var d doubt
+		if err := wire.Unmarshal(body, &d); err != nil {
+			return err
+		}
+		j.doubt(d.Host)
 	}
 	return nil // a kind we do not know is a later version's, and may be skipped
+}
+
+// doubt drops the receipts of a host so far.
+func (j *journal) doubt(h peer.ID) {
+	j.doubted[h] = j.at
+	for _, p := range j.segments {
+		maps.DeleteFunc(p.receipts, func(_ uint8, r shard.Receipt) bool { return r.Host == h })
+	}
+}
+
+// trusts reports whether a receipt that a host gave before the record at this
+// offset counts.
+func (j *journal) trusts(h peer.ID, at int64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.doubted[h] <= at
 }
 
 // date takes in the times of a receipt.
@@ -258,12 +280,12 @@ func (j *journal) lasts(until time.Time) bool {
 	return j.soonest == 0 || j.soonest >= until.Unix()
 }
 
-// stale reports whether receipts are not to be trusted: one is older than
-// trustTime, and its host may have died since, or was not confirmed.
+// stale reports whether a receipt is older than trustTime: its host may have died
+// since.
 func (j *journal) stale(now time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.doubted || j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
+	return j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
 }
 
 // everyHost returns the hosts that gave receipts.

@@ -73,6 +73,11 @@ type hostAddrs struct {
 	Addrs [][]byte `cbor:"2,keyasint"`
 }
 
+// doubt says that a host did not confirm what it gave receipts for.
+type doubt struct {
+	Host peer.ID `cbor:"1,keyasint"`
+}
+
 // progressOf is what the journal knows of one segment.
 type progressOf struct {
 	sealing  sealing

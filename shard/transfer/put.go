@@ -70,6 +70,7 @@ type put struct {
 	mu       sync.Mutex
 	missing  string           // why the file falls short, the first reason
 	kept     map[peer.ID]kept // what hosts confirmed; nil before they were asked
+	doubtful map[peer.ID]bool // hosts that did not confirm all
 }
 
 // Put encrypts, encodes and places a file. It returns once every segment is

@@ -56,7 +56,7 @@ func (p *put) holdersOf(known *progressOf) map[uint8]peer.ID {
 	}
 	if _, done, err := p.journal.finished(known.sealing.Number); err == nil {
 		for _, at := range done.Placed {
-			if p.stands(at.Host, known.sealing.Number, at.Index) {
+			if p.stands(at.Host, known.sealing.Number, at.Index) && p.journal.trusts(at.Host, known.done) {
 				holders[at.Index] = at.Host
 			}
 		}
