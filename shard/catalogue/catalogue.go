@@ -116,7 +116,10 @@ func New(cfg Config) (*Catalogue, error) {
 	return c, c.adopt()
 }
 
-func (c *Catalogue) statePath() string { return filepath.Join(c.cfg.Dir, "catalogue.state") }
+// stateFile is the state's name in [Config].Dir.
+const stateFile = "catalogue.state"
+
+func (c *Catalogue) statePath() string { return filepath.Join(c.cfg.Dir, stateFile) }
 
 func (c *Catalogue) manifestPath(id shard.FileID) string {
 	return filepath.Join(c.cfg.Manifests, id.String()+manifestSuffix)
