@@ -17,6 +17,17 @@ type Backend interface {
 	Get(ctx context.Context, req GetRequest, out io.Writer, emit func(Progress)) (GetResult, error)
 	// Remove deletes a file on every host, then its manifest.
 	Remove(ctx context.Context, req RemoveRequest, emit func(Progress)) (RemoveResult, error)
+	// Audit asks every host of a file for proof that it holds its shards.
+	Audit(ctx context.Context, req AuditRequest, emit func(Progress)) (AuditResult, error)
+	// Repair makes anew what is lost of a file, on other hosts.
+	Repair(ctx context.Context, req RepairRequest, emit func(Progress)) (RepairResult, error)
+	// Keep makes this node a keeper of a file.
+	Keep(ctx context.Context, req KeepRequest, emit func(Progress)) (KeepResult, error)
+	// Recover brings back the owner's manifests from the mesh.
+	Recover(ctx context.Context, req RecoverRequest, emit func(Progress)) (RecoverResult, error)
+	// Leave hands on what is here, if asked to, and ends the node soon after
+	// it has answered.
+	Leave(ctx context.Context, req LeaveRequest, emit func(Progress)) (LeaveResult, error)
 	// Status tells how the node is.
 	Status(ctx context.Context) (Status, error)
 	// Peers lists the peers that the node knows.
@@ -35,6 +46,7 @@ type PutRequest struct {
 	Expires        time.Duration `json:"expires,omitempty"`  // ns from now
 	Manifest       string        `json:"manifest,omitempty"` // absolute path of another copy of the manifest
 	BandwidthLimit int64         `json:"bwlimit,omitempty"`  // bytes per second; 0: none
+	Keepers        *int          `json:"keepers,omitempty"`  // how many; nil: as many as usual, where there are peers for it
 	Size           int64         `json:"size"`               // bytes that follow; -1: not known
 }
 
@@ -50,6 +62,7 @@ type PutResult struct {
 	Segments  int     `json:"segments"`
 	BytesSent int64   `json:"bytes_sent"` // of shards, on the wire
 	Seconds   float64 `json:"seconds"`
+	Keepers   int     `json:"keepers"`             // peers that look after the file
 	Shortfall string  `json:"shortfall,omitempty"` // what is less than asked for; empty when nothing is
 }
 
@@ -57,6 +70,7 @@ type PutResult struct {
 type GetRequest struct {
 	Ref    string `json:"ref"`              // absolute path of the manifest
 	Output string `json:"output,omitempty"` // absolute path; empty: the bytes are the answer
+	Inside string `json:"inside,omitempty"` // the path of one file in a folder; empty: all of it
 	Force  bool   `json:"force,omitempty"`  // replaces what is at Output
 }
 

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is a backend of functions; one that is nil must not be called.
 type fake struct {
+	control.Backend
 	put    func(context.Context, control.PutRequest, io.Reader, func(control.Progress)) (control.PutResult, error)
 	get    func(context.Context, control.GetRequest, io.Writer, func(control.Progress)) (control.GetResult, error)
 	remove func(context.Context, control.RemoveRequest, func(control.Progress)) (control.RemoveResult, error)

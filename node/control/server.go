@@ -29,7 +29,12 @@ func NewServer(backend Backend, extra http.Handler) *Server {
 	s := &Server{backend: backend, mux: http.NewServeMux()}
 	s.mux.HandleFunc("POST /v1/put", s.put)
 	s.mux.HandleFunc("POST /v1/get", s.get)
-	s.mux.HandleFunc("POST /v1/remove", s.remove)
+	s.mux.HandleFunc("POST /v1/remove", streamed(s, backend.Remove))
+	s.mux.HandleFunc("POST /v1/audit", streamed(s, backend.Audit))
+	s.mux.HandleFunc("POST /v1/repair", streamed(s, backend.Repair))
+	s.mux.HandleFunc("POST /v1/keep", streamed(s, backend.Keep))
+	s.mux.HandleFunc("POST /v1/recover", streamed(s, backend.Recover))
+	s.mux.HandleFunc("POST /v1/leave", streamed(s, backend.Leave))
 	s.mux.HandleFunc("GET /v1/status", s.status)
 	s.mux.HandleFunc("GET /v1/peers", s.peers)
 	if extra != nil {

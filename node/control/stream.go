@@ -40,23 +40,6 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request) {
 	discard(in)
 }
 
-func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
-	in := bufio.NewReader(r.Body)
-	var req RemoveRequest
-	if err := readRequest(in, &req); err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	discard(in)
-	respond(s, w, r, func(ctx context.Context, emit func(Progress)) (RemoveResult, error) {
-		res, err := s.backend.Remove(ctx, req, emit)
-		if res.Unreached == nil {
-			res.Unreached = []string{}
-		}
-		return res, err
-	})
-}
-
 // readRequest reads the request line. A field nobody here knows is an error.
 func readRequest(in *bufio.Reader, req any) error {
 	line, err := readLine(in, maxRequest)
