@@ -20,7 +20,8 @@ func lsCommand() *command {
 	return &command{
 		name: "ls", args: "[REF]", group: groupFiles, brief: "list my files",
 		details: "HEALTH is how many hosts may be lost, whichever they are, of those that might be lost when\n" +
-			"all shards are placed. It is what the manifests know; no node is asked, and none need run.",
+			"all shards are placed: as the last check found it (CHECKED), else as the manifest says. No node\n" +
+			"is asked, and none need run; batchain audit checks.",
 		max: 1, complete: kindRef,
 		run: runList,
 	}
@@ -28,22 +29,30 @@ func lsCommand() *command {
 
 // fileLine is a file as ls --json shows it.
 type fileLine struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Size     int64     `json:"size"`
-	Manifest string    `json:"manifest"`
-	Scheme   string    `json:"scheme"`
-	Segments int       `json:"segments"`
-	Hosts    int       `json:"hosts"`
-	Margin   int       `json:"margin"`
-	Repair   bool      `json:"repair"`
-	Put      time.Time `json:"put"`
-	Error    string    `json:"error,omitempty"`
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Size     int64      `json:"size"`
+	Manifest string     `json:"manifest"`
+	Scheme   string     `json:"scheme"`
+	Segments int        `json:"segments"`
+	Hosts    int        `json:"hosts"`
+	Margin   int        `json:"margin"`
+	Full     int        `json:"full_margin"`
+	AtRisk   int64      `json:"at_risk"` // bytes in segments with at most half of the full margin
+	Lost     int        `json:"lost"`    // segments that could not be had at the last check
+	Checked  *time.Time `json:"checked"` // null: never
+	Folder   bool       `json:"folder"`
+	Repair   bool       `json:"repair"`
+	Put      time.Time  `json:"put"`
+	Error    string     `json:"error,omitempty"`
 }
 
 func lineOf(f node.File) fileLine {
 	l := fileLine{ID: f.ID, Name: f.Name, Size: f.Size, Manifest: f.Path, Scheme: f.Scheme.String(), Segments: f.Segments,
-		Hosts: f.Hosts, Margin: f.Margin, Repair: f.Repair, Put: f.Put}
+		Hosts: f.Hosts, Margin: f.Margin, Full: f.Scheme.Parity, Folder: f.Folder, Repair: f.Repair, Put: f.Put}
+	if h := f.Health; h != nil {
+		l.Hosts, l.Margin, l.Full, l.AtRisk, l.Lost, l.Checked = h.Hosts, h.Margin, h.FullMargin, h.AtRisk, h.Lost, &h.Checked
+	}
 	if f.Err != nil {
 		l.Scheme, l.Error = "", f.Err.Error()
 	}
@@ -98,18 +107,27 @@ func (s *session) files(ref string) ([]node.File, error) {
 	return []node.File{f}, f.Err
 }
 
-// row is a file in columns. Nothing here has checked the hosts themselves.
+// row is a file in columns.
 func (s *session) row(f node.File) []string {
-	name, size, health := printable(f.Name), humanize.IBytes(uint64(f.Size)), fmt.Sprintf("%d/%d", f.Margin, f.Scheme.Parity)
+	l := lineOf(f)
+	name, size, health, checked := printable(f.Name), humanize.IBytes(uint64(f.Size)), fmt.Sprintf("%d/%d", l.Margin, l.Full), "never"
+	if f.Folder {
+		name += "/"
+	}
+	if l.Checked != nil {
+		checked = age(time.Since(*l.Checked))
+	}
 	switch {
 	case f.Err != nil:
 		name, size, health = "?", "?", "MANIFEST DAMAGED"
 	case f.Repair:
 		name, size = "(repair only)", "?"
-	case f.Margin < 0:
+	case l.Margin < 0:
 		health = "LOST"
+	case l.AtRisk > 0:
+		health += ", " + humanize.IBytes(uint64(l.AtRisk)) + " at risk"
 	}
-	return []string{f.ID, name, size, health, "never", age(time.Since(f.Put))}
+	return []string{f.ID, name, size, health, checked, age(time.Since(f.Put))}
 }
 
 // age is a time span in one number.

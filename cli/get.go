@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"unicode/utf8"
 
@@ -18,10 +19,11 @@ import (
 
 func getCommand() *command {
 	return &command{
-		name: "get", args: "REF", group: groupFiles, brief: "bring a file back",
+		name: "get", args: "REF [PATH]", group: groupFiles, brief: "bring a file back",
 		details: "REF is a manifest (a path, or a name that ends in .batchain), an id, a name, or the\n" +
-			"first four or more characters of an id. The same command again resumes.",
-		min: 1, max: 1, want: "which file; batchain ls lists them", complete: kindRef,
+			"first four or more characters of an id. The same command again resumes. Of a folder, PATH\n" +
+			"is what to bring of it; on stdout a folder is a tar archive.",
+		min: 1, max: 2, want: "which file; batchain ls lists them", complete: kindRef,
 		flags: []urfave.Flag{
 			text("output", "OUT|-", "where to; a folder, a file, or - for stdout (default the file's name, here)", "o"),
 			yes("force", "replace what is there"),
@@ -43,16 +45,20 @@ func runGet(ctx context.Context, s *session, c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	req := control.GetRequest{Ref: manifest, Force: c.Bool("force")}
+	req := control.GetRequest{Ref: manifest, Force: c.Bool("force"), Inside: c.Args().Get(1)}
+	name := private.Name
+	if req.Inside != "" {
+		name = path.Base(path.Clean("/" + filepath.ToSlash(req.Inside)))
+	}
 	s.resume = "the same command again goes on where this ended"
 	var out io.Writer
 	if output == "-" {
 		out, s.resume = s.Out, "get it into a file with -o FILE: that one goes on where it ended"
-	} else if req.Output, err = destination(output, private.Name, req.Force); err != nil {
+	} else if req.Output, err = destination(output, name, req.Force); err != nil {
 		return err
 	}
 	var res control.GetResult
-	bar := s.meter(shard.SafeName(private.Name))
+	bar := s.meter(shard.SafeName(name))
 	defer bar.close()
 	err = s.ask(ctx, out == nil, func(ctx context.Context, client *control.Client) error {
 		var err error

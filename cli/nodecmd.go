@@ -58,6 +58,10 @@ func (s *session) run(ctx context.Context, n *node.Node, more func(identity)) er
 		s.out.item("ready", known, "ready")
 		s.tellUnanswered(n.Unanswered(ctx))
 	})
+	if errors.Is(err, node.ErrLeft) {
+		s.out.note("left    the mesh; the home stays as it is")
+		return nil
+	}
 	if stopped := new(interruption); errors.As(context.Cause(ctx), &stopped) && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
 	}

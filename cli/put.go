@@ -16,18 +16,20 @@ import (
 
 func putCommand() *command {
 	return &command{
-		name: "put", args: "FILE…|-", group: groupFiles, brief: "store files in the mesh",
+		name: "put", args: "FILE|DIR…|-", group: groupFiles, brief: "store files and folders in the mesh",
 		details: "A file is encrypted here, cut into shards and placed on other people's nodes. It is\n" +
 			"stored when every shard is under receipt; until then the command does not end well.\n" +
-			"The same command again resumes. - stands for stdin.",
-		min: 1, max: -1, want: "a file, or - for stdin", complete: kindFile,
+			"The same command again resumes. A folder is stored as one, with names, modes, times and\n" +
+			"links; - stands for stdin.",
+		min: 1, max: -1, want: "a file or folder, or - for stdin", complete: kindFile,
 		flags: []urfave.Flag{
 			text("name", "NAME", "what the file is known by (default its own name)"),
 			text("scheme", "D+P", "shards per segment: any D of the D+P bring it back"),
 			text("durability", "HOW", "low, normal or archive"),
 			list("host", "PEER…", "place it on these peers only; may be repeated"),
 			yes("allow-colocate", "several shards of a segment on one host"),
-			text("expires", "DUR", "how long the hosts promise to keep it: 30d, 1y (default 60d)"),
+			number("keepers", 3, "peers that look after the file while you are away; 0 for none"),
+			text("expires", "DUR", "let it go after so long: 30d, 1y (default: kept for ever, in leases of 60d)"),
 			text("manifest", "OUT", "write the manifest here too"),
 			text("bwlimit", "RATE", "send no more bytes per second: 500kB, 2MiB"),
 		},
@@ -85,6 +87,12 @@ func (s *session) putOptions(c *urfave.Context) (control.PutRequest, error) {
 	req := control.PutRequest{
 		Name: c.String("name"), Scheme: c.String("scheme"), Durability: c.String("durability"),
 		Hosts: c.StringSlice("host"), AllowColocate: c.Bool("allow-colocate"), Size: -1,
+	}
+	if keepers := c.Int("keepers"); c.IsSet("keepers") {
+		if keepers < 0 || keepers > shard.MaxKeepers {
+			return req, usage(79, "--keepers cannot be %d", keepers).Because("0 to %d are", shard.MaxKeepers)
+		}
+		req.Keepers = &keepers
 	}
 	var err error
 	if req.Scheme != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/batchain/batchain/shard"
 )
 
-// source checks a file before any node is asked. It returns the bytes to send,
+// source checks a file or folder before any node is asked. It returns the bytes to send,
 // or nil when the node reads them itself.
 func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, error) {
 	if arg == "-" {
@@ -27,7 +27,10 @@ func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, er
 	if err != nil {
 		return nil, fmt.Errorf("put %s: %w", arg, err)
 	}
-	info, err := readable(path)
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		info, err = readable(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +44,9 @@ func (s *session) source(req *control.PutRequest, arg string) (io.ReadCloser, er
 	if utf8.ValidString(path) {
 		req.Path = path
 		return nil, nil
+	}
+	if info.IsDir() {
+		return nil, usage(67, "the path of the folder %q is no UTF-8", path).Try("put it from a place whose name is")
 	}
 	// JSON cannot carry the path, so the bytes go instead.
 	req.Size = info.Size()
@@ -58,8 +64,7 @@ func readable(path string) (os.FileInfo, error) {
 	case err != nil:
 		return nil, control.NewError(control.ExitUnclassified, 4, "%s cannot be read", path).Wrap(err)
 	case info.IsDir():
-		return nil, usage(67, "%s is a folder", path).Because("files are stored one by one").
-			Try("tar c " + filepath.Base(path) + " | batchain put --name " + filepath.Base(path) + ".tar -")
+		return nil, usage(67, "%s is a folder", path)
 	case !info.Mode().IsRegular():
 		return nil, usage(67, "%s is no plain file", path).Try("batchain put - < " + path)
 	}

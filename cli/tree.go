@@ -24,9 +24,10 @@ var groups = []string{groupFiles, groupNodes, groupTry, groupRest}
 func newTable() *table {
 	t := &table{common: commonFlags()}
 	put, get, ls, version := putCommand(), getCommand(), lsCommand(), versionCommand()
+	audit, repair := auditCommand(), repairCommand()
 	t.commands = []*command{
-		put, get, ls, rmCommand(), manifestCommand(),
-		nodeCommand(), joinCommand(), statusCommand(), peersCommand(), idCommand(),
+		put, get, ls, rmCommand(), audit, repair, manifestCommand(), keepCommand(), keyCommand(), recoverCommand(),
+		nodeCommand(), joinCommand(), leaveCommand(), statusCommand(), peersCommand(), idCommand(),
 		sampleCommand(), demoCommand(),
 		oddsCommand(), configCommand(), version, completionCommand(), t.helpCommand(),
 	}
@@ -34,6 +35,8 @@ func newTable() *table {
 		"u": put, "upload": put,
 		"d": get, "download": get,
 		"l": ls, "list": ls,
+		"a": audit, "audit": audit,
+		"p": repair, "patch": repair,
 		"version": version,
 	}
 	return t

@@ -17,7 +17,7 @@ var imports = map[string][]string{
 	// floor 5
 	"demo": {"node", "node/control", "shard"},
 	// floor 4
-	"node":         {"kad", "node/control", "shard", "shard/exchange", "shard/store", "shard/transfer", "wire"},
+	"node":         {"kad", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/control": {"shard"},
 	// floor 3
 	"kad": {"shard"},

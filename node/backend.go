@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,12 +33,13 @@ func (n *Node) Put(ctx context.Context, req control.PutRequest, body io.Reader, 
 	if err != nil {
 		return control.PutResult{}, putFault(err, again(source))
 	}
-	for _, warning := range r.Warnings {
+	keepers, notes := n.secure(ctx, r, req)
+	for _, warning := range append(r.Warnings, notes...) {
 		emit(control.Progress{Phase: "put", Done: r.Size, Total: r.Size, Note: warning})
 	}
 	return control.PutResult{
 		ID: r.File.String(), Name: r.Name, Size: r.Size, Manifest: r.Manifest, Scheme: r.Scheme.String(),
-		Hosts: r.Hosts, Segments: r.Segments, BytesSent: r.Sent, Seconds: seconds, Shortfall: r.Shortfall,
+		Hosts: r.Hosts, Segments: r.Segments, BytesSent: r.Sent, Seconds: seconds, Keepers: keepers, Shortfall: r.Shortfall,
 	}, nil
 }
 
@@ -45,7 +47,7 @@ func (n *Node) Put(ctx context.Context, req control.PutRequest, body io.Reader, 
 // [*control.Error] of exit 2.
 func (n *Node) putOptions(ctx context.Context, req control.PutRequest) (transfer.PutOptions, error) {
 	opts := transfer.PutOptions{
-		Colocate: req.AllowColocate, Lease: req.Expires, Bandwidth: req.BandwidthLimit, Copy: req.Manifest,
+		Colocate: req.AllowColocate, Bandwidth: req.BandwidthLimit, Copy: req.Manifest,
 	}
 	if req.Scheme != "" {
 		scheme, err := shard.ParseScheme(req.Scheme)
@@ -61,8 +63,11 @@ func (n *Node) putOptions(ctx context.Context, req control.PutRequest) (transfer
 	default:
 		return opts, control.NewError(control.ExitUsage, 11, "durability %q is none of low, normal, archive", req.Durability)
 	}
-	if req.Expires < 0 || req.Expires > shard.LeaseMax {
-		return opts, control.NewError(control.ExitUsage, 12, "files are kept for up to %d days, not %s", shard.LeaseMax/(24*time.Hour), req.Expires)
+	switch {
+	case req.Expires < 0:
+		return opts, control.NewError(control.ExitUsage, 12, "a file cannot be kept for %s", req.Expires)
+	case req.Expires > 0:
+		opts.Expires = time.Now().Add(req.Expires)
 	}
 	if req.BandwidthLimit != 0 && req.BandwidthLimit < transfer.MinBandwidth {
 		return opts, control.NewError(control.ExitUsage, 18, "%d bytes per second are too few", req.BandwidthLimit).
@@ -131,7 +136,7 @@ func joinAddrs(infos []peer.AddrInfo) []peer.AddrInfo {
 func (n *Node) Get(ctx context.Context, req control.GetRequest, out io.Writer, emit func(control.Progress)) (control.GetResult, error) {
 	n.events.publish(Event{Type: EventGetStart, Name: req.Ref})
 	r, seconds, err := timed(func() (transfer.GetResult, error) {
-		to := transfer.Destination{Path: req.Output, Force: req.Force, Size: func(size int64) {
+		to := transfer.Destination{Path: req.Output, Inside: req.Inside, Force: req.Force, Size: func(size int64) {
 			emit(control.Progress{Phase: "get", Total: size})
 		}}
 		if req.Output == "" {
@@ -156,6 +161,7 @@ func (n *Node) Remove(ctx context.Context, req control.RemoveRequest, emit func(
 	if err != nil {
 		return control.RemoveResult{}, removeFault(err, req)
 	}
+	n.unlist(ctx, r.File, emit)
 	unreached := make([]string, len(r.Unreached))
 	for i, id := range r.Unreached {
 		unreached[i] = id.String()
@@ -163,6 +169,19 @@ func (n *Node) Remove(ctx context.Context, req control.RemoveRequest, emit func(
 	return control.RemoveResult{
 		ID: r.File.String(), Name: r.Name, Hosts: r.Hosts, Deleted: r.Deleted, Unreached: unreached,
 	}, nil
+}
+
+// unlist takes a deleted file off the owner's list, and deletes what only served
+// it. The hosts have forgotten the file by then, so trouble is only told.
+func (n *Node) unlist(ctx context.Context, file shard.FileID, emit func(control.Progress)) {
+	with, err := n.catalogue.Remove(file)
+	for _, id := range with {
+		_, removeErr := n.engine.Remove(ctx, n.engine.ManifestPath(id), func(transfer.Progress) {})
+		err = errors.Join(err, removeErr)
+	}
+	if err = errors.Join(err, n.publish(ctx)); err != nil {
+		emit(control.Progress{Phase: "remove", Note: fmt.Sprintf("warning: the list of files on the mesh still has it: %v", err)})
+	}
 }
 
 // told passes an engine's progress on to whoever asked for the work.

@@ -18,6 +18,9 @@ const (
 	EventGetDone     = "get_done"     // a get ended
 	EventRemoveStart = "remove_start" // a removal began
 	EventRemoveDone  = "remove_done"  // a removal ended
+	EventAuditDone   = "audit_done"   // an audit that was asked for ended
+	EventRepairDone  = "repair_done"  // a repair that was asked for ended; Size is the bytes sent
+	EventRecoverDone = "recover_done" // a recovery ended
 )
 
 // Event is something that happened in a node. Fields that do not apply are

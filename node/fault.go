@@ -63,6 +63,9 @@ func getFault(err error, req control.GetRequest) error {
 	case errors.As(err, &few):
 		return control.NewError(control.ExitTooFew, 1, "too few shards can be reached now").Wrap(err).
 			Because("%v", few).Try("the same command later: what came already is kept")
+	case errors.Is(err, transfer.ErrNotInside):
+		return control.NewError(control.ExitNotFound, 2, "%s is not in the folder", req.Inside).Wrap(err).
+			Because("%v", err).Try("batchain get REF -o - | tar t lists what is")
 	case errors.Is(err, transfer.ErrNoFile):
 		return control.NewError(control.ExitUsage, 17, "%s is no file that could be replaced", existing(err, req.Output)).Wrap(err).
 			Try("batchain get " + req.Ref + " -o - writes to stdout")
@@ -74,6 +77,16 @@ func getFault(err error, req control.GetRequest) error {
 			Because("%v", err).Try("wait for the other get to end")
 	}
 	return manifestFault(err, req.Ref, req.Output)
+}
+
+// repairFault explains why a repair failed.
+func repairFault(err error, req control.RepairRequest) error {
+	var few *transfer.UnreachableError
+	if errors.As(err, &few) {
+		return control.NewError(control.ExitTooFew, 2, "too little of the file can be reached to mend all of it").Wrap(err).
+			Because("%v", few).Try("start hosts that kept it again, then batchain repair " + req.Ref)
+	}
+	return manifestFault(err, req.Ref, req.Ref)
 }
 
 // removeFault explains why a removal failed.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/catalogue"
+	"github.com/batchain/batchain/shard/transfer"
 )
 
 // manifestSuffix ends the name of every manifest.
@@ -26,14 +28,17 @@ type File struct {
 	Path     string // of the manifest, absolute
 	Scheme   shard.Scheme
 	Segments int
-	Hosts    int       // that are said to hold a shard
-	Margin   int       // hosts that may be lost, whichever they are: the worst of all segments
-	Put      time.Time // when the manifest was written
-	Repair   bool      // a repair manifest: no name, no size, and it cannot be read
-	Err      error     // why the rest could not be told; nil when it could
+	Hosts    int              // that are said to hold a shard
+	Margin   int              // hosts that may be lost, whichever they are: the worst of all segments
+	Put      time.Time        // when the manifest was written
+	Health   *transfer.Health // when its hosts were last asked; nil: never
+	Folder   bool             // a folder, as one file
+	Repair   bool             // a repair manifest: no name, no size, and it cannot be read
+	Err      error            // why the rest could not be told; nil when it could
 }
 
-// Files lists the manifests in a home, newest first. It takes no lock: a node
+// Files lists the manifests in a home, newest first, but for those of files that
+// hold nothing but the manifests of others. It takes no lock: a node
 // may be running there. A manifest that cannot be read is listed with its
 // error; a home without manifests has no files.
 func Files(home string) ([]File, error) {
@@ -49,8 +54,10 @@ func Files(home string) ([]File, error) {
 		return nil, fmt.Errorf("list files: %w", err)
 	}
 	var files []File
+	hidden := catalogue.Hidden(home)
 	for _, entry := range entries {
-		if isManifest(entry) {
+		id, err := shard.ParseFileID(strings.TrimSuffix(entry.Name(), manifestSuffix))
+		if isManifest(entry) && (err != nil || !hidden[id]) {
 			files = append(files, Describe(filepath.Join(dir, entry.Name())))
 		}
 	}
@@ -88,7 +95,10 @@ func (f *File) read() error {
 	}
 	f.Scheme, f.Segments, f.Repair = m.Scheme, m.Count, m.Private == nil
 	if m.Private != nil {
-		f.ID, f.Name, f.Size = m.Private.File.String(), m.Private.Name, m.Private.Size
+		f.ID, f.Name, f.Size, f.Folder = m.Private.File.String(), m.Private.Name, m.Private.Size, m.Private.Folder
+	}
+	if h, known := transfer.ReadHealth(f.Path); known {
+		f.Health = &h
 	}
 	return f.readPlacements(m)
 }

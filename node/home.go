@@ -48,6 +48,7 @@ func (h Home) format() string   { return h.path("format") }
 func (h Home) index() string    { return h.path("index") }
 func (h Home) shards() string   { return h.path("shards") }
 func (h Home) journal() string  { return h.path("journal") }
+func (h Home) kept() string     { return h.path("kept") }
 func (h Home) peers() string    { return h.path("peers.json") }
 func (h Home) lock() string     { return h.path("lock") }
 

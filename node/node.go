@@ -17,7 +17,10 @@ import (
 
 	"github.com/batchain/batchain/kad"
 	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/catalogue"
 	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/shard/keeper"
 	"github.com/batchain/batchain/shard/store"
 	"github.com/batchain/batchain/shard/transfer"
 )
@@ -36,7 +39,11 @@ type Node struct {
 	store     *store.Store // nil without storage
 	table     *kad.Table
 	client    *exchange.Client
+	seed      shard.Seed
 	engine    *transfer.Engine
+	keeper    *keeper.Keeper
+	catalogue *catalogue.Catalogue
+	leaving   *leaving
 	cache     *peerCache
 	bootstrap *bootstrap
 	joining   *joining
@@ -76,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.closed = sync.OnceValue(n.closeAll)
 	for _, open := range []func(context.Context) error{
-		n.openHome, n.openHost, n.openRouting, n.openExchange, n.openEngine, n.openControl,
+		n.openHome, n.openHost, n.openRouting, n.openStorage, n.openEngine, n.openKeeping, n.openExchange, n.openControl,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -98,9 +97,8 @@ func (n *Node) indexRoom() bool {
 	return err == nil && free >= indexFloor
 }
 
-// openExchange makes both ends of the shard protocol: the client, and for a
-// host the store and the server.
-func (n *Node) openExchange(ctx context.Context) (err error) {
+// openStorage makes the client of other hosts and, for a host, the store.
+func (n *Node) openStorage(ctx context.Context) (err error) {
 	n.client = exchange.NewClient(n.host, n.cfg.Mesh, exchange.Timeouts{})
 	if n.index == nil {
 		return nil
@@ -109,28 +107,36 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 		return err
 	}
 	n.addPart("store", n.store.Run)
+	return nil
+}
+
+// openEngine makes what moves whole files.
+func (n *Node) openEngine(context.Context) (err error) {
+	n.warnOfLostKey()
+	if n.seed, err = LoadOwnerKey(string(n.home)); err != nil {
+		return err
+	}
+	n.engine = transfer.New(transfer.Config{
+		Host: n.host, Client: n.client, Finder: n.finder, Mesh: n.cfg.Mesh, Seed: n.seed,
+		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"),
+	})
+	return nil
+}
+
+// openExchange makes a host's end of the shard protocol.
+func (n *Node) openExchange(context.Context) error {
+	if n.store == nil {
+		return nil
+	}
 	key, err := signingKey(n.host.Peerstore().PrivKey(n.ID()))
 	if err != nil {
 		return err
 	}
 	server := exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: &announced{n.store, n.table}, Logger: n.log.With("part", "exchange"), Registerer: n.registry,
+		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: &announced{n.store, n.table}, Keeper: n.keeper,
+		Logger: n.log.With("part", "exchange"), Registerer: n.registry,
 	})
 	n.addPart("exchange", server.Run)
-	return nil
-}
-
-// openEngine makes what moves whole files.
-func (n *Node) openEngine(context.Context) error {
-	n.warnOfLostKey()
-	seed, err := LoadOwnerKey(string(n.home))
-	if err != nil {
-		return err
-	}
-	n.engine = transfer.New(transfer.Config{
-		Host: n.host, Client: n.client, Finder: n.finder, Mesh: n.cfg.Mesh, Seed: seed,
-		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"),
-	})
 	return nil
 }
 
@@ -148,6 +154,8 @@ func (n *Node) warnOfLostKey() {
 
 // openControl listens for commands.
 func (n *Node) openControl(context.Context) (err error) {
+	n.leaving = newLeaving()
+	n.addPart("leaving", n.leaving.Run)
 	if n.socket, err = n.home.listenControl(); err != nil {
 		return err
 	}
@@ -200,9 +208,7 @@ func (n *Node) serves() bool {
 // file. It only queues.
 func (n *Node) stored(l shard.Locator) {
 	n.events.publish(Event{Type: EventStored, Locator: l.String()})
-	if err := n.table.Provide(context.Background(), l); err != nil {
-		n.log.Warn("announcing is put off", "locator", l, "err", err)
-	}
+	n.announce(l)
 }
 
 // announced is the store as others reach it: what they delete is announced no
@@ -219,9 +225,4 @@ func (a *announced) Delete(grant shard.Grant) (int, error) {
 		a.table.Withdraw(grant.Locator)
 	}
 	return count, err
-}
-
-// locators lists what is held here, for announcing.
-func (n *Node) locators(ctx context.Context) iter.Seq2[shard.Locator, error] {
-	return n.store.Locators(ctx)
 }
