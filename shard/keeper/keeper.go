@@ -135,7 +135,7 @@ const (
 	fileBurst = 32
 )
 
-// Run makes rounds until ctx ends; it returns the cause.
+// Run makes rounds until ctx ends, and returns nil then.
 func (k *Keeper) Run(ctx context.Context) error {
 	wait := rand.N(firstWait)
 	for {
@@ -143,7 +143,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return context.Cause(ctx)
+			return nil
 		case <-timer.C:
 		}
 		if err := k.Round(ctx); err != nil && ctx.Err() == nil {
