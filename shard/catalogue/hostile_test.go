@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestForgedSlots(t *testing.T) {
 		for _, x := range b.boxes {
 			x.shows = func(l shard.Locator, notes []shard.SignedNote) []shard.SignedNote {
 				if l == list.Locator() {
-					return append(notes, forged...)
+					return slices.Concat(notes, forged)
 				}
 				return notes
 			}
@@ -209,7 +210,7 @@ func TestForgedManifests(t *testing.T) {
 		for _, x := range b.boxes {
 			x.shows = func(l shard.Locator, notes []shard.SignedNote) []shard.SignedNote {
 				if l == id.Locator() {
-					return append(forged, notes...)
+					return slices.Concat(forged, notes)
 				}
 				return notes
 			}
