@@ -264,8 +264,12 @@ func TestTwoRepairsAtOnce(t *testing.T) {
 	before := b.delivered()
 	var wait sync.WaitGroup
 	for i, repair := range []func() (RepairResult, error){
-		func() (RepairResult, error) { return b.engine.Repair(t.Context(), manifest, RepairOptions{Eager: true}, quiet) },
-		func() (RepairResult, error) { return engine.Repair(t.Context(), second, RepairOptions{Eager: true}, quiet) },
+		func() (RepairResult, error) {
+			return b.engine.Repair(t.Context(), manifest, RepairOptions{Eager: true}, quiet)
+		},
+		func() (RepairResult, error) {
+			return engine.Repair(t.Context(), second, RepairOptions{Eager: true}, quiet)
+		},
 	} {
 		wait.Go(func() {
 			if r, err := repair(); err != nil || r.Shortfall != "" || r.Health.Margin != 3 {
@@ -319,6 +323,15 @@ func TestRepairIsCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		cuts++
+		for _, k := range b.hosts {
+			if at == 3 && len(k.store.IDs()) > 0 {
+				k.admit = func(int64) error { return wire.ErrFull } // what they have counts all the same
+			}
+		}
+		if at == 3 {
+			b.addHost()
+			b.addHost()
+		}
 		if at%2 == 0 { // as if it had been killed: nothing was written
 			if err := errors.Join(os.WriteFile(manifest, old, 0o600), os.Remove(manifest+HealthSuffix)); err != nil {
 				t.Fatal(err)
