@@ -294,8 +294,9 @@ func (s *sim) read(manifest string, content []byte) {
 }
 
 // The owner is away for good. Every day one host of thirty dies and a fresh one
-// joins; after 60 days (20 with -short) nobody is left of those who were there
-// first, or nearly so, and whoever has the first manifest still reads the file.
+// joins; after 60 days (20 with -short, or under the race detector) nearly nobody
+// is left of those who were there first, and whoever has the first manifest still
+// reads the file.
 func TestAFileOutlivesItsHosts(t *testing.T) {
 	anybody := func(s *sim, _ int) *simNode { return s.nodes[s.rand.IntN(len(s.nodes))] }
 	for name, tt := range map[string]struct {
@@ -303,6 +304,7 @@ func TestAFileOutlivesItsHosts(t *testing.T) {
 		atOnce  bool
 		restart bool
 		skewed  bool
+		short   bool
 	}{
 		"hosts die": {victim: anybody},
 		"keepers die in turn": {victim: func(s *sim, day int) *simNode {
@@ -311,13 +313,14 @@ func TestAFileOutlivesItsHosts(t *testing.T) {
 			}
 			return anybody(s, day)
 		}},
-		"keepers at once, restarted, with clocks an hour apart": {victim: anybody, atOnce: true, restart: true, skewed: true},
+		"keepers at once, restarted, with clocks an hour apart": {victim: anybody, atOnce: true, restart: true, skewed: true, short: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSim(t, tt.skewed)
 			manifest, content := s.put()
 			days := 60
-			if testing.Short() {
+			if testing.Short() || raceOn || tt.short {
 				days = 20
 			}
 			for d := range days {

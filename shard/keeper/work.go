@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -30,11 +31,14 @@ type task struct {
 	until    int64
 	renewed  int64
 	noted    int64
-	avoid    []peer.ID // its keepers, this one among them
+	avoid    []peer.ID // its keepers, this one among them, and those that were
 }
 
 func (k *Keeper) taskOf(c *charge, r record) task {
-	t := task{file: c.file(), until: r.Until, renewed: r.Renewed, noted: r.Noted, avoid: append(r.Members.in(), k.self)}
+	t := task{file: c.file(), until: r.Until, renewed: r.Renewed, noted: r.Noted, avoid: []peer.ID{k.self}}
+	for _, e := range r.Members { // one that is silent keeps its charge
+		t.avoid = append(t.avoid, e.Peer)
+	}
 	if r.Manifest > 0 {
 		t.manifest = k.manifestPath(c)
 	}
@@ -116,7 +120,8 @@ func (k *Keeper) lease(t task, usual time.Duration) time.Duration {
 }
 
 func (k *Keeper) repair(ctx context.Context, t task, o *outcome) error {
-	opts := transfer.RepairOptions{Avoid: t.avoid, Lease: k.lease(t, shard.LeaseDefault), Audit: transfer.AuditOptions{Leaves: roundLeaves}}
+	avoid := append(slices.Clone(t.avoid), k.find(ctx, t.grant.Locator.Keepers())...)
+	opts := transfer.RepairOptions{Avoid: avoid, Lease: k.lease(t, shard.LeaseDefault), Audit: transfer.AuditOptions{Leaves: roundLeaves}}
 	r, err := k.cfg.Engine.Repair(ctx, t.manifest, opts, func(transfer.Progress) {})
 	k.metrics.rebuilt.Add(float64(r.Rebuilt))
 	if r.Health.Segments == 0 {
