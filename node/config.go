@@ -50,6 +50,9 @@ type Config struct {
 	Capacity int64
 	// PerPeer is how many of those bytes one peer may fill. Default: all.
 	PerPeer int64
+	// PerNetwork is how many of them all peers of one IPv4 /24 or IPv6 /48 may
+	// fill together: peers are free, networks less so. Default: all.
+	PerNetwork int64
 	// NoStorage makes a node that keeps nothing for others and is no server
 	// of the routing table. It listens, puts and gets.
 	NoStorage bool
@@ -124,8 +127,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%w: bootstrap %q: %w", ErrConfig, text, err)
 		}
 	}
-	if c.Capacity < 0 || c.PerPeer < 0 {
-		return fmt.Errorf("%w: capacity %d or per-peer %d is below zero", ErrConfig, c.Capacity, c.PerPeer)
+	if c.Capacity < 0 || c.PerPeer < 0 || c.PerNetwork < 0 {
+		return fmt.Errorf("%w: capacity %d, per-peer %d or per-network %d is below zero", ErrConfig, c.Capacity, c.PerPeer, c.PerNetwork)
 	}
 	switch c.Relay {
 	case "", RelayAuto, RelayOn, RelayOff:

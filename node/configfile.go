@@ -15,18 +15,19 @@ import (
 const configVersion = 1
 
 // fileConfig is config.toml. Its keys are the flags of `batchain node`, and
-// per-peer, which few need.
+// per-peer and per-network, which few need.
 type fileConfig struct {
-	Version   int       `toml:"version,omitempty"`
-	Mesh      string    `toml:"mesh,omitempty"`
-	Listen    []string  `toml:"listen,omitempty"`
-	Bootstrap []string  `toml:"bootstrap,omitempty"`
-	Capacity  *byteSize `toml:"capacity,omitempty"`
-	PerPeer   byteSize  `toml:"per-peer,omitempty"`
-	NoStorage bool      `toml:"no-storage,omitempty"`
-	NoMDNS    bool      `toml:"no-mdns,omitempty"`
-	Relay     string    `toml:"relay,omitempty"`
-	Metrics   string    `toml:"metrics,omitempty"`
+	Version    int       `toml:"version,omitempty"`
+	Mesh       string    `toml:"mesh,omitempty"`
+	Listen     []string  `toml:"listen,omitempty"`
+	Bootstrap  []string  `toml:"bootstrap,omitempty"`
+	Capacity   *byteSize `toml:"capacity,omitempty"`
+	PerPeer    byteSize  `toml:"per-peer,omitempty"`
+	PerNetwork byteSize  `toml:"per-network,omitempty"`
+	NoStorage  bool      `toml:"no-storage,omitempty"`
+	NoMDNS     bool      `toml:"no-mdns,omitempty"`
+	Relay      string    `toml:"relay,omitempty"`
+	Metrics    string    `toml:"metrics,omitempty"`
 }
 
 // byteSize is a number of bytes, written 50GB or 64MiB.
@@ -98,7 +99,7 @@ func LoadConfig(path string) (Config, error) {
 		return Config{}, &FileError{Path: path, Err: fmt.Errorf("version %d is newer than %d", f.Version, configVersion)}
 	}
 	c := Config{
-		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, PerPeer: int64(f.PerPeer),
+		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, PerPeer: int64(f.PerPeer), PerNetwork: int64(f.PerNetwork),
 		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, Metrics: f.Metrics,
 	}
 	if f.Capacity != nil {
@@ -113,7 +114,7 @@ func LoadConfig(path string) (Config, error) {
 func SaveConfig(path string, c Config) error {
 	f := fileConfig{
 		Version: configVersion, Mesh: c.Mesh, Listen: c.Listen, Bootstrap: c.Bootstrap,
-		PerPeer: byteSize(c.PerPeer), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
+		PerPeer: byteSize(c.PerPeer), PerNetwork: byteSize(c.PerNetwork), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
 	}
 	if c.Capacity > 0 {
 		f.Capacity = (*byteSize)(&c.Capacity)

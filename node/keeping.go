@@ -98,6 +98,7 @@ func (n *Node) secure(ctx context.Context, r transfer.PutResult, req control.Put
 		published <- err
 	}()
 	keepers, err := n.entrust(ctx, r.Manifest, req)
+	n.entrustCatalogue(ctx)
 	if err != nil {
 		notes = append(notes, "warning: "+err.Error())
 	}
@@ -143,6 +144,23 @@ func (n *Node) entrust(ctx context.Context, manifest string, req control.PutRequ
 		err = fmt.Errorf("%d of %d keepers were found: they are peers that hold nothing of the file", len(took), count)
 	}
 	return len(took), err
+}
+
+// entrustCatalogue finds keepers for the owner's list of files: nobody else
+// knows where it lies, and without them it ends with its hosts.
+func (n *Node) entrustCatalogue(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, entrustTime)
+	defer cancel()
+	for page := range n.catalogue.Pages() {
+		id := n.seed.CatalogueID(uint32(page))
+		_, grant, err := shard.NewGrant(n.seed, id, n.cfg.Mesh)
+		if err == nil {
+			_, err = n.keeper.EntrustNotes(ctx, grant, n.seed.FileKey(id).RepairKey(), defaultKeepers)
+		}
+		if err != nil {
+			n.log.Warn("the list of files has no keepers yet", "page", page, "err", err)
+		}
+	}
 }
 
 // Keep makes this node a keeper; see [control.Backend].

@@ -178,6 +178,9 @@ type Entry struct {
 	Of    shard.FileID // not zero: it only holds the manifest of that file, and is shown to nobody
 }
 
+// Pages returns how many pages the catalogue has, see [shard.Seed.CatalogueID].
+func (c *Catalogue) Pages() int { return len(c.look().Pages) }
+
 // Files returns the files that are not deleted and whose time has not passed,
 // in no order.
 func (c *Catalogue) Files() []Entry {

@@ -67,8 +67,22 @@ type challenge struct {
 // run audits every host that answered.
 func (a *auditor) run(ctx context.Context) error {
 	if a.opts.Full {
-		return a.full(ctx)
+		return a.full(ctx, a.s.hosts)
 	}
+	if err := a.sample(ctx); err != nil {
+		return err
+	}
+	var doubted []*surveyed // a few leaves may miss what was found before
+	for _, h := range a.s.hosts {
+		if h.doubt && h.wrong() == 0 {
+			doubted = append(doubted, h)
+		}
+	}
+	return a.full(ctx, doubted)
+}
+
+// sample has every host show leaves drawn by lot.
+func (a *auditor) sample(ctx context.Context) error {
 	first := make([][]challenge, len(a.s.hosts))
 	for i, h := range a.s.hosts {
 		if h.state == verdictOK {
@@ -215,12 +229,12 @@ func (h *surveyed) rule(v verdict) {
 }
 
 // full fetches every shard, one at a time from each host.
-func (a *auditor) full(ctx context.Context) error {
+func (a *auditor) full(ctx context.Context, hosts []*surveyed) error {
 	longest := 1
 	for _, length := range a.s.contents.lengths {
 		longest = max(longest, int(length))
 	}
-	for _, h := range a.s.hosts {
+	for _, h := range hosts {
 		for _, at := range h.shards {
 			if at.verdict() == verdictOK {
 				a.progress.Total += int64(a.s.contents.lengths[at.segment()])
@@ -229,7 +243,7 @@ func (a *auditor) full(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(min(max(1, a.room/longest), askAtOnce))
-	for _, h := range a.s.hosts {
+	for _, h := range hosts {
 		if h.state != verdictOK {
 			continue
 		}

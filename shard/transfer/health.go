@@ -46,9 +46,10 @@ type healthFile struct {
 // hostHealth is one host in a health file.
 type hostHealth struct {
 	Peer    peer.ID `cbor:"1,keyasint"`
-	Seen    int64   `cbor:"2,keyasint"` // when it last answered, Unix seconds; 0: never
-	Verdict verdict `cbor:"3,keyasint"` // its state at the last audit
-	Shards  int     `cbor:"4,keyasint"` // it had then, or when it last answered
+	Seen    int64   `cbor:"2,keyasint"`           // when it last answered, Unix seconds; 0: never
+	Verdict verdict `cbor:"3,keyasint"`           // its state at the last audit
+	Shards  int     `cbor:"4,keyasint"`           // it had then, or when it last answered
+	Wrong   int     `cbor:"5,keyasint,omitempty"` // of them were found wrong
 }
 
 const (
@@ -128,6 +129,15 @@ func (f healthFile) seen() map[peer.ID]time.Time {
 	return times
 }
 
+// doubts returns the hosts that had wrong shards.
+func (f healthFile) doubts() map[peer.ID]bool {
+	doubts := map[peer.ID]bool{}
+	for _, h := range f.Hosts {
+		doubts[h.Peer] = h.Wrong > 0
+	}
+	return doubts
+}
+
 // writeHealth keeps what a survey found beside the manifest. Without it the next
 // survey only knows less, so a failure is noted and no more.
 func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
@@ -147,6 +157,16 @@ func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
 	}
 }
 
+// wrong counts the shards that were found wrong.
+func (h *surveyed) wrong() (n int) {
+	for _, at := range h.shards {
+		if at.verdict() == verdictWrong {
+			n++
+		}
+	}
+	return n
+}
+
 // hostHealth tells of every host that holds, or should hold, a shard.
 func (s *survey) hostHealth(now time.Time) []hostHealth {
 	var all []hostHealth
@@ -156,7 +176,7 @@ func (s *survey) hostHealth(now time.Time) []hostHealth {
 		if shards == 0 || i >= s.placed && old || len(all) == maxHealthHosts {
 			continue
 		}
-		one := hostHealth{Peer: h.peer, Verdict: h.state, Shards: shards}
+		one := hostHealth{Peer: h.peer, Verdict: h.state, Shards: shards, Wrong: h.wrong()}
 		if !h.seen.IsZero() {
 			one.Seen = h.seen.Unix()
 		}

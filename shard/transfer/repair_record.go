@@ -78,19 +78,22 @@ func (r *repair) settle(result *RepairResult, manifest string, closeManifest fun
 	return err
 }
 
-// prune forgets shards that are lost where another host holds the index, and
-// reports whether there were any. What nobody holds stays, for it is missed.
+// prune forgets shards that are lost where another host holds the index, or
+// where their host holds another one now, and reports whether there were any.
+// The rest of what nobody holds stays, for it is missed.
 func (r *repair) prune() (pruned bool, err error) {
 	for s, err := range r.s.segments() {
 		if err != nil {
 			return pruned, err
 		}
 		var good [shard.MaxShards]bool
+		busy := map[int]bool{} // hosts with a good shard of this segment
 		for _, a := range s.at {
 			good[a.index] = good[a.index] || a.verdict == verdictOK
+			busy[a.host] = busy[a.host] || a.verdict == verdictOK
 		}
 		for _, a := range s.at {
-			if good[a.index] && !r.kept(a) {
+			if (good[a.index] || busy[a.host]) && !r.kept(a) {
 				r.s.judge(a.host, s.Number, a.index, verdictNone)
 				pruned = true
 			}

@@ -50,6 +50,7 @@ type surveyed struct {
 	state  verdict   // OK: it listed all; timeout, unreachable, refused; wrong: an audit caught it lying
 	why    string    // a few words, "" when it answered
 	seen   time.Time // when it last answered, now or by the health file; zero: never
+	doubt  bool      // it had wrong shards at the last audit
 	known  int       // shards it had at the last audit, where it is not listed otherwise and does not answer
 	alien  int       // rows that were left out
 	shards []holding // sorted; at most one for each place
@@ -110,10 +111,14 @@ func newSurvey(m *shard.Manifest, self peer.ID, last healthFile) (*survey, error
 		h.shards = sorted(h.shards)
 	}
 	s.placed = len(s.hosts)
+	doubt := last.doubts()
+	for _, h := range s.hosts {
+		h.doubt = doubt[h.peer]
+	}
 	for _, h := range last.Hosts {
 		if !known[h.Peer] {
 			known[h.Peer] = true
-			s.hosts = append(s.hosts, &surveyed{peer: h.Peer, seen: seen[h.Peer], known: h.Shards})
+			s.hosts = append(s.hosts, &surveyed{peer: h.Peer, seen: seen[h.Peer], known: h.Shards, doubt: h.Wrong > 0})
 		}
 	}
 	return s, nil
