@@ -54,7 +54,7 @@
 //	NAME.charge     1 version (1)   2 grant signed   3 repair seed bytes(32)   4 from peer   5 given   6 until
 //	                7 bytes of manifest   8 keepers wanted   9 others: [{1 peer [2 missed since] [3 given up bool]}] ≤ 48
 //	                10 checked by any   11 … by this one   12 margin   13 margin at full placement   14 renewed
-//	                15 notes seen to   [16 nothing found since]   [17 over since]   [18 last looked at]
+//	                15 notes seen to   [16 nothing found since]   [17 over since]   [18 last looked at]   [19 too few keepers since]
 //	NAME.batchain   the repair manifest; beside it, NAME.batchain.health
 //	NAME.entrusted  who keeps a file of the owner's: 1 version (1)   2 peers ≤ 16
 //	tombstones      1 version (1)   2 [[admin key bytes(32), time]] ≤ 4096: deleted while they were kept here

@@ -23,6 +23,10 @@ import (
 // keepTime bounds one KEEP: the largest manifest at 1 MiB/s takes 17 min.
 const keepTime = 30 * time.Minute
 
+// shortTime is how long a closer keeper may take to find the keepers that are
+// wanted.
+const shortTime = 3 * 24 * time.Hour
+
 // noManifest is the manifest of a charge without one.
 func noManifest() (io.ReadCloser, int64, error) { return io.NopCloser(bytes.NewReader(nil)), 0, nil }
 
@@ -175,11 +179,15 @@ func (k *Keeper) entrust(ctx context.Context, f file, until time.Time, open func
 
 // handOver finds new keepers when there are fewer than there shall be, and
 // returns them. Only who has just worked on the file does it, and only while
-// something of the file is there.
-func (k *Keeper) handOver(ctx context.Context, c *charge, o outcome) []peer.ID {
+// something of the file is there; of several the closest, unless it has not done
+// so for days.
+func (k *Keeper) handOver(ctx context.Context, c *charge, o outcome, answers map[peer.ID]shard.Turn) []peer.ID {
 	r, ok := k.view(c)
 	in := append(r.Members.in(), k.self)
 	if !ok || !o.alive || len(in) >= r.Wanted {
+		return nil
+	}
+	if !closest(c.grant.Locator, k.self, answers) && age(k.cfg.Now(), r.Short) < shortTime {
 		return nil
 	}
 	open := noManifest

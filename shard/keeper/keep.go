@@ -261,7 +261,7 @@ func (k *Keeper) merge(c *charge, from peer.ID, m shard.Charge) {
 	}
 	c.Until = m.Until
 	if age(k.cfg.Now(), c.Given) < settle {
-		c.Wanted = max(c.Wanted, len(c.Members.in())+1)
+		c.Wanted = max(c.Wanted, len(m.Keepers))
 	}
 }
 

@@ -38,6 +38,7 @@ type record struct {
 	Barren   int64       `cbor:"16,keyasint,omitempty"` // since when nothing of the file is found
 	Ended    int64       `cbor:"17,keyasint,omitempty"` // since when its time is over
 	Looked   int64       `cbor:"18,keyasint,omitempty"` // last round that came to it
+	Short    int64       `cbor:"19,keyasint,omitempty"` // since when there are fewer keepers than wanted
 }
 
 // charge is one file that is kept.

@@ -116,7 +116,7 @@ func (k *Keeper) check(ctx context.Context, c *charge) error {
 		k.log.WarnContext(ctx, "nothing is left of a file that was kept", "file", c.grant.Locator)
 		return errors.Join(err, k.drop(c))
 	}
-	recruits := k.handOver(ctx, c, o)
+	recruits := k.handOver(ctx, c, o, answers)
 	k.tell(ctx, c, answers, recruits)
 	return errors.Join(err, writeErr)
 }
@@ -131,6 +131,7 @@ func (k *Keeper) conclude(c *charge, asked []peer.ID, answers map[peer.ID]shard.
 			k.log.Info("keeper is given up", "peer", p, "file", c.grant.Locator)
 		}
 		r.Ended, r.Looked = 0, now.Unix()
+		since(&r.Short, now, len(r.Members.in())+1 < r.Wanted)
 		r.Renewed, r.Noted = cmp.Or(o.renewed, r.Renewed), cmp.Or(o.noted, r.Noted)
 		if o.checked {
 			r.Checked, r.Own, r.Margin, r.Full = now.Unix(), now.Unix(), o.margin, o.full

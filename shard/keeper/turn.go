@@ -38,6 +38,16 @@ func myTurn(l shard.Locator, self peer.ID, r record, answers map[peer.ID]shard.T
 	return true
 }
 
+// closest reports whether nobody closer to the file than self has answered.
+func closest(l shard.Locator, self peer.ID, answers map[peer.ID]shard.Turn) bool {
+	for p := range answers {
+		if compareDistance(l, p, self) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // heard takes in what those keepers said that were asked, and returns who is
 // given up now. Silence counts only when this node reached anybody: otherwise
 // it is the one that is cut off.
