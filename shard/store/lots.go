@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
@@ -15,21 +16,22 @@ const eachPage = 256
 
 // Lots yields every place that a shard has here, as it was offered, for a host
 // that leaves; Peer and From are those whose quotas it counts against. What is
-// in the trash or in quarantine is left out. The consumer may take its time:
-// what comes and goes meanwhile may be missed. An error, that of ctx too, ends
-// it.
+// in quarantine is left out, and what has no lease that runs: another host would
+// give it a new one. The consumer may take its time: what comes and goes
+// meanwhile may be missed. An error, that of ctx too, ends it.
 func (s *Store) Lots(ctx context.Context) iter.Seq2[shard.Lot, error] {
 	return each(ctx, s, keyPlace, func(t tx, tail []byte) (shard.Lot, error) {
 		at, id, err := parsePlace(tail[min(len(tail), len(admin{})):])
 		if err != nil {
 			return shard.Lot{}, err
 		}
-		return t.lot(admin(tail[:len(admin{})]), at, id)
+		return t.lot(admin(tail[:len(admin{})]), at, id, s.now())
 	})
 }
 
-// lot reads a place as it was offered. It gives [wire.ErrNotFound].
-func (t tx) lot(owner admin, at place, id shard.ID) (lot shard.Lot, err error) {
+// lot reads a place as it was offered. It gives [wire.ErrNotFound], also when the
+// lease is over.
+func (t tx) lot(owner admin, at place, id shard.ID, now time.Time) (lot shard.Lot, err error) {
 	var row placeRow
 	var lease leaseRow
 	var file ownerRow
@@ -41,9 +43,12 @@ func (t tx) lot(owner admin, at place, id shard.ID) (lot shard.Lot, err error) {
 		if err != nil {
 			return lot, err
 		}
-		if !known || lease.Trash != 0 {
+		if !known {
 			return lot, wire.ErrNotFound
 		}
+	}
+	if lease.Trash != 0 || lease.End <= now.Unix() {
+		return lot, wire.ErrNotFound
 	}
 	lot = shard.Lot{Peer: lease.payer().peer, SignedGrant: file.Grant, SignedOffer: row.Offer, Draft: lease.Draft != 0}
 	if err := wire.Unmarshal(file.Grant.Body, &lot.Grant); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/shard"
 )
@@ -60,6 +61,42 @@ func TestLots(t *testing.T) {
 		if len(offers) != 0 {
 			t.Errorf("%d lots are missing", len(offers))
 		}
+	}
+}
+
+// TestLotsWithoutALease lets leases end that one host has given: shards and notes
+// in their grace are served, and not handed on.
+func TestLotsWithoutALease(t *testing.T) {
+	var clock testClock
+	h := newHome(t, clock.use)
+	over, runs, data := newOwner(t, 1), newOwner(t, 2), randomBytes(500)
+	mustReceive(t, h.store, over.lot(t, data, 0, 0), data)
+	mustPutNote(t, h.store, over.note(t, 1, 1, []byte("note")))
+	clock.pass(shard.LeaseDefault - time.Minute)
+	mustReceive(t, h.store, runs.lot(t, data, 0, 0), data)
+	mustPutNote(t, h.store, runs.note(t, 1, 1, []byte("note")))
+	for _, step := range []struct {
+		pass time.Duration
+		want int
+	}{{0, 2}, {2 * time.Minute, 1}, {time.Hour, 1}} {
+		clock.pass(step.pass)
+		lots, notes := 0, 0
+		for lot, err := range h.store.Lots(t.Context()) {
+			if lots++; err != nil || step.want == 1 && lot.Peer != runs.peer {
+				t.Errorf("lot of %v: %v", lot.Peer, err)
+			}
+		}
+		for lot, err := range h.store.AllNotes(t.Context()) {
+			if notes++; err != nil || step.want == 1 && lot.Peer != runs.peer {
+				t.Errorf("note of %v: %v", lot.Peer, err)
+			}
+		}
+		if lots != step.want || notes != step.want {
+			t.Errorf("%s later: %d lots and %d notes, want %d", step.pass, lots, notes, step.want)
+		}
+	}
+	if !isHere(t, h.store, over, data) {
+		t.Error("a shard in its grace is not served")
 	}
 }
 

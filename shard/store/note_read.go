@@ -96,7 +96,7 @@ func (t tx) noteLot(at noteAt) (lot shard.NoteLot, err error) {
 	return lot, err
 }
 
-// AllNotes yields every note that is here, for a host that leaves; Peer and
+// AllNotes yields every note whose lease runs, for a host that leaves; Peer and
 // From are those whose quotas it counts against. The consumer may take its
 // time: what comes and goes meanwhile may be missed. An error, that of ctx too,
 // ends it.
@@ -105,6 +105,10 @@ func (s *Store) AllNotes(ctx context.Context) iter.Seq2[shard.NoteLot, error] {
 		at, err := parseNote(tail)
 		if err != nil {
 			return shard.NoteLot{}, err
+		}
+		var row noteRow
+		if _, err := t.get(at.key(keyNote), &row); err != nil || row.End <= s.now().Unix() {
+			return shard.NoteLot{}, cmp.Or(err, error(wire.ErrNotFound))
 		}
 		return t.noteLot(at)
 	})
