@@ -139,9 +139,15 @@ func (c *Cluster) Client() *node.Node {
 	c.clients++
 	home := filepath.Join(c.dir, fmt.Sprintf("client%d", c.clients))
 	c.mu.Unlock()
+	return c.ClientAt(home).Node()
+}
+
+// ClientAt is Client on a home of the test's own, and may be stopped.
+func (c *Cluster) ClientAt(home string) *Member {
+	c.t.Helper()
 	m := &Member{c: c, cfg: node.Config{Home: home, Mesh: c.opts.Mesh, Client: true, Logger: c.opts.Logger}}
 	m.Start()
-	return m.Node()
+	return m
 }
 
 // Kill cuts node i off without a word; others see its connections break.

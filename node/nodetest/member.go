@@ -3,6 +3,7 @@ package nodetest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/batchain/batchain/node"
 )
@@ -80,12 +81,38 @@ func (m *Member) Stop() { m.c.t.Helper(); m.end(false) }
 // Kill ends the node after its connections were cut.
 func (m *Member) Kill() { m.c.t.Helper(); m.end(true) }
 
+// Ended waits until the node has ended by itself, and returns what it ended with.
+func (m *Member) Ended() error {
+	m.c.t.Helper()
+	n, stop, done := m.take()
+	if n == nil {
+		m.c.t.Fatal("the node is not running")
+	}
+	defer stop()
+	patience := time.NewTimer(Patience)
+	defer patience.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-patience.C:
+		stop()
+		m.c.t.Errorf("the node did not end within %s: %v", Patience, <-done)
+		return nil
+	}
+}
+
+// take makes the member a stopped one; the caller ends what it had running.
+func (m *Member) take() (*node.Node, context.CancelFunc, chan error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.node
+	m.node = nil
+	return n, m.stop, m.done
+}
+
 func (m *Member) end(cut bool) {
 	m.c.t.Helper()
-	m.mu.Lock()
-	n, stop, done := m.node, m.stop, m.done
-	m.node = nil
-	m.mu.Unlock()
+	n, stop, done := m.take()
 	if n == nil {
 		return
 	}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -29,11 +30,6 @@ type HostReport struct {
 	OK, Wrong, Missing, Timeout, Unreachable, Refused int
 }
 
-// Good reports whether nothing is the matter with the host.
-func (r HostReport) Good() bool {
-	return r.Wrong+r.Missing+r.Timeout+r.Unreachable+r.Refused == 0
-}
-
 // AuditResult tells what an audit found.
 type AuditResult struct {
 	File     string // id; of a repair manifest the locator
@@ -45,8 +41,9 @@ type AuditResult struct {
 
 // Audit has every host of a file prove what it holds, and keeps what it finds
 // in the health file. It always ends; a host that does not answer is a finding
-// and no error. Errors are those of the manifest, as [Engine.Get] has them, and
-// of ctx.
+// and no error; one that is not reached and not missed, since others hold all
+// that it had, is none either. Errors are those of the manifest, as [Engine.Get]
+// has them, and of ctx.
 //
 // What a proof shows: that the host could get at these bytes within
 // [auditLimit]. It does not show that they lie on a disk of its own: who fetches
@@ -69,8 +66,13 @@ func (e *Engine) Audit(ctx context.Context, manifest string, opts AuditOptions, 
 		return AuditResult{}, err
 	}
 	e.writeHealth(manifest, s, health)
+	replaced, err := s.replaced(health)
+	if err != nil {
+		return AuditResult{}, err
+	}
+	hosts := slices.DeleteFunc(s.reports(), func(r HostReport) bool { return replaced[r.Peer] })
 	file, name := titleOf(m)
-	return AuditResult{File: file, Name: name, Hosts: s.reports(), Health: health, Received: received}, nil
+	return AuditResult{File: file, Name: name, Hosts: hosts, Health: health, Received: received}, nil
 }
 
 // inspect surveys a file and audits its hosts.
@@ -111,6 +113,30 @@ func (s *survey) reports() []HostReport {
 		all = append(all, r)
 	}
 	return all
+}
+
+// replaced returns the hosts that are not reached and not missed: others hold
+// their shards. They have left, or somebody else has repaired the file.
+func (s *survey) replaced(health Health) (map[peer.ID]bool, error) {
+	replaced := map[peer.ID]bool{}
+	for _, h := range s.hosts {
+		replaced[h.peer] = h.state == verdictUnreachable && (h.known == 0 || health.Margin == health.FullMargin)
+	}
+	for segment, err := range s.segments() {
+		if err != nil {
+			return nil, err
+		}
+		var good [shard.MaxShards]bool
+		for _, a := range segment.at {
+			good[a.index] = good[a.index] || a.verdict == verdictOK
+		}
+		for _, a := range segment.at {
+			if !good[a.index] {
+				replaced[s.hosts[a.host].peer] = false
+			}
+		}
+	}
+	return replaced, nil
 }
 
 func (r *HostReport) count(v verdict, n int) {
