@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // SampleOptions say how the sample mesh runs.
@@ -57,7 +59,7 @@ func Sample(ctx context.Context, opts SampleOptions) (err error) {
 		return err
 	}
 	if opts.Out != nil {
-		fmt.Fprintf(opts.Out, "sample mesh: %d nodes on loopback, state in %s\n", opts.Nodes, opts.Dir)
+		fmt.Fprintf(opts.Out, "sample mesh: %s on loopback, state in %s\n", english.Plural(opts.Nodes, "node", ""), opts.Dir)
 	}
 	if opts.Use != nil {
 		return opts.Use(ctx, SampleHome(opts.Dir))

@@ -136,7 +136,7 @@ func TestAuditVerdicts(t *testing.T) {
 					if i == 2 {
 						want = luck.want(n)
 					}
-					if want.Peer = f.peers[i]; got != want || got.Good() != (got.OK == n) {
+					if want.Peer = f.peers[i]; got != want {
 						t.Errorf("host %d: %+v, want %+v; %v", i, got, want, s.hosts[i])
 					}
 				}
@@ -144,9 +144,9 @@ func TestAuditVerdicts(t *testing.T) {
 					t.Errorf("it took %s", took)
 				}
 				health, err := s.health(time.Now())
-				if want := (Health{Checked: health.Checked, Segments: segments, Hosts: 5, Margin: 3, FullMargin: 3}); luck.want(n).Good() && (err != nil || health != want) {
+				if want := (Health{Checked: health.Checked, Segments: segments, Hosts: 5, Margin: 3, FullMargin: 3}); luck.want(n).OK == n && (err != nil || health != want) {
 					t.Errorf("%+v, want %+v, %v", health, want, err)
-				} else if !luck.want(n).Good() && health.Margin != 2 {
+				} else if luck.want(n).OK != n && health.Margin != 2 {
 					t.Errorf("%+v", health)
 				}
 				if a.received.Load() > hosts*(AuditLeaves+segments)*shard.MaxSlice {

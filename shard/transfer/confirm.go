@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
@@ -30,6 +31,8 @@ func (p *put) move(ctx context.Context) (int, shard.Private, error) {
 		if err != nil {
 			return 0, private, err
 		}
+		whole := Progress{Phase: "confirm", Done: private.Size, Total: private.Size}
+		p.report(whole)
 		last := again || p.source.Stream != nil
 		lacking, err := p.confirm(ctx, count, last)
 		if err != nil || lacking == 0 {
@@ -41,8 +44,9 @@ func (p *put) move(ctx context.Context) (int, shard.Private, error) {
 		if err := p.reread(); err != nil {
 			return 0, private, err
 		}
-		p.missing, p.stale, p.safe = short, false, newSafety(p.scheme.Shards(), p.in.size, p.report)
-		p.report(Progress{Phase: "put", Total: p.in.size, Note: fmt.Sprintf("%d shards were not confirmed by their hosts and are sent again", lacking)})
+		whole.Note = english.Plural(lacking, "shard is not confirmed by its host and is sent again", "shards are not confirmed by their hosts and are sent again")
+		p.report(whole)
+		p.missing, p.stale, p.safe = short, false, newSafety(p.scheme.Shards(), private.Size, func(Progress) { p.report(whole) })
 	}
 }
 
@@ -139,7 +143,7 @@ func (p *put) judgeConfirmed(count int) error {
 			return &ShortError{Scheme: p.scheme, Need: enough, Have: confirmed, Known: p.known, Refused: p.unconfirmed(), Segment: int(number)}
 		}
 		if confirmed < want {
-			p.fellShort(fmt.Sprintf("segment %d is confirmed by %d hosts of %d", number, confirmed, want))
+			p.fellShort(fmt.Sprintf("segment %d is confirmed by %s of %d", number, english.Plural(confirmed, "host", ""), want))
 		}
 		return nil
 	})

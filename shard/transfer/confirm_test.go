@@ -75,6 +75,30 @@ func (b *bed) holds(manifest string, p peer.ID) (count int) {
 	return count
 }
 
+// straight puts a file and fails the test when its progress goes back, or does
+// not end with all of it being confirmed.
+func (b *bed) straight(path string, opts PutOptions) PutResult {
+	b.t.Helper()
+	var last Progress
+	confirming := false
+	r, err := b.engine.Put(b.t.Context(), Source{Path: path}, opts, func(p Progress) {
+		if p.Phase == "find" {
+			return
+		}
+		if p.Done < last.Done || confirming && p.Phase != "confirm" {
+			b.t.Errorf("after %+v came %+v", last, p)
+		}
+		last, confirming = p, p.Phase == "confirm"
+	})
+	if err != nil {
+		b.t.Fatalf("put: %v", err)
+	}
+	if !confirming || last.Done != r.Size || last.Total != r.Size {
+		b.t.Errorf("a put of %d bytes ends with %+v", r.Size, last)
+	}
+	return r
+}
+
 func TestPutIsConfirmed(t *testing.T) {
 	b := newBed(t, 5)
 	b.cut(twoThree, segmentSize)
@@ -99,8 +123,9 @@ func TestPutThatIsCutShortLeavesDrafts(t *testing.T) {
 	if b.drafts() == 0 {
 		t.Error("nothing is a draft")
 	}
+	began := b.journal().start.File
 	b.restart()
-	if r := b.put(path, PutOptions{}); b.drafts() != 0 || !r.Resumed {
+	if r := b.put(path, PutOptions{}); b.drafts() != 0 || r.File != began {
 		t.Errorf("%d drafts after the put: %+v", b.drafts(), r)
 	}
 }
@@ -118,7 +143,7 @@ func TestWhatIsNotConfirmedGoesElsewhere(t *testing.T) {
 			b.cut(twoThree, segmentSize)
 			bad := add(b)
 			path, content := b.file("f", 5*segmentSize)
-			r := b.put(path, PutOptions{Scheme: twoThree})
+			r := b.straight(path, PutOptions{Scheme: twoThree})
 			if n := b.holds(r.Manifest, bad.host.ID()); n != 0 || r.Shortfall != "" {
 				t.Errorf("%d shards are said to be with it: %+v", n, r)
 			}
@@ -155,8 +180,9 @@ func TestTooFewConfirm(t *testing.T) {
 		b.hosts = b.hosts[:3]
 		b.addHost()
 		b.addHost()
+		began := b.journal().start.File
 		b.restart()
-		if r = b.put(path, PutOptions{}); r.Shortfall != "" || !r.Resumed {
+		if r = b.put(path, PutOptions{}); r.Shortfall != "" || r.File != began {
 			t.Errorf("%+v", r)
 		}
 		b.get(r.Manifest, content)
@@ -182,9 +208,9 @@ func TestStreamThatTooFewConfirmIsPutAgain(t *testing.T) {
 	b.hosts = b.hosts[:3:3]
 	b.addHost()
 	b.addHost()
-	before := b.delivered()
+	before, began := b.delivered(), b.journal().start.File
 	r, err := put()
-	if err != nil || r.Shortfall != "" || !r.Resumed {
+	if err != nil || r.Shortfall != "" || r.File != began {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for _, k := range bad {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
@@ -115,7 +116,7 @@ func (d *delivery) judge() error {
 		return &ShortError{Scheme: d.p.scheme, Need: enough, Have: have, Known: d.p.known, Refused: d.p.roster.reasons(), Segment: int(d.s.sealing.Number)}
 	}
 	if have < want {
-		d.p.fellShort(fmt.Sprintf("segment %d is on %d hosts of %d", d.s.sealing.Number, have, want))
+		d.p.fellShort(fmt.Sprintf("segment %d is on %s of %d", d.s.sealing.Number, english.Plural(have, "host", ""), want))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/folder"
 )
@@ -49,17 +51,17 @@ type ShortError struct {
 // Error says what is missing.
 func (e *ShortError) Error() string {
 	if e.Segment >= 0 {
-		return fmt.Sprintf("segment %d is safe on %d hosts only, scheme %s needs at least %d", e.Segment, e.Have, e.Scheme, e.Need)
+		return fmt.Sprintf("segment %d is safe on %s only, scheme %s needs at least %d", e.Segment, english.Plural(e.Have, "host", ""), e.Scheme, e.Need)
 	}
 	if e.Known == 0 {
 		return "no hosts found"
 	}
-	return fmt.Sprintf("%d hosts are needed for scheme %s, only %d can take a shard now", e.Need, e.Scheme, e.Have)
+	return fmt.Sprintf("%s needed for scheme %s, only %d can take a shard now", english.Plural(e.Need, "host is", "hosts are"), e.Scheme, e.Have)
 }
 
 // Why tells how many peers are known and what the others answered.
 func (e *ShortError) Why() string {
-	text := fmt.Sprintf("%d peers were asked", e.Known)
+	text := english.Plural(e.Known, "peer was", "peers were") + " asked"
 	var parts []string
 	for why, n := range e.Refused {
 		parts = append(parts, fmt.Sprintf("%d: %s", n, why))
@@ -81,8 +83,9 @@ type UnreachableError struct {
 
 // Error says what is missing.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("segment %d needs %d shards and %d can be had; %d more lie at hosts that do not answer, %d are gone or damaged",
-		e.Segment, e.Need, e.Have, e.Unreachable, e.Damaged)
+	return fmt.Sprintf("segment %d needs %s and %d can be had; %s at hosts that do not answer, %s gone or damaged",
+		e.Segment, english.Plural(e.Need, "shard", ""), e.Have,
+		english.Plural(e.Unreachable, "more lies", "more lie"), english.Plural(e.Damaged, "is", "are"))
 }
 
 // Lost reports whether the segment would be lost even if every host that does

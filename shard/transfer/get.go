@@ -29,7 +29,6 @@ type GetResult struct {
 	Path     string // "" for a stream
 	Size     int64
 	Received int64 // shard bytes on the wire
-	Kept     int64 // bytes that an earlier try had brought already
 }
 
 // get is one get under way.
@@ -42,7 +41,6 @@ type get struct {
 	out      *output
 	received *counter
 	report   func(Progress)
-	kept     int64
 	looking  chan struct{} // held while holders are looked for
 	looked   time.Time     // when that was last done
 }
@@ -96,7 +94,7 @@ func (g *get) whole(ctx context.Context, to Destination) (GetResult, error) {
 	}
 	return GetResult{
 		File: m.Private.File, Name: m.Private.Name, Path: out.path, Size: m.Private.Size,
-		Received: g.received.total(), Kept: g.kept,
+		Received: g.received.total(),
 	}, nil
 }
 
@@ -210,7 +208,6 @@ func (g *get) keep(s shard.Segment, slab []byte) (bool, error) {
 			return false, g.out.cut()
 		}
 	}
-	g.kept += int64(length)
 	g.out.accept(length)
 	g.report(Progress{Phase: "get", Done: g.out.written, Total: g.m.Private.Size})
 	return true, nil

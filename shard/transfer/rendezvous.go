@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/zeebo/blake3"
 
@@ -176,7 +177,7 @@ func (t *takers) met() []peer.ID {
 func (t *takers) why() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := fmt.Sprintf("of the peers that were asked %d have room", len(t.yes))
+	text := "of the peers that were asked " + english.Plural(len(t.yes), "has", "have") + " room"
 	for _, why := range slices.Sorted(maps.Keys(t.refused)) {
 		text += fmt.Sprintf(", %d: %s", t.refused[why], why)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
@@ -219,9 +220,9 @@ func (r *repair) homeless() {
 func (r *repair) shortfall() string {
 	switch {
 	case r.without > 0:
-		return fmt.Sprintf("%d lost shards found no new host: %s", r.without, r.takers.why())
+		return fmt.Sprintf("%s found no new host: %s", english.Plural(r.without, "lost shard", ""), r.takers.why())
 	case r.rebuilt >= maxRebuilt:
-		return fmt.Sprintf("%d shards were made again, the most at one time: repair once more", r.rebuilt)
+		return fmt.Sprintf("%s made again, the most at one time: repair once more", english.Plural(r.rebuilt, "shard was", "shards were"))
 	default:
 		return ""
 	}

@@ -38,7 +38,7 @@ func (r *repair) know(written, now time.Time) {
 	}
 }
 
-// kept reports whether a shard counts as being where it is said to be, for now.
+// kept reports whether a shard counts as being where it is said to be.
 func (r *repair) kept(a at) bool {
 	switch a.verdict {
 	case verdictOK:

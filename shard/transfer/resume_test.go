@@ -90,7 +90,7 @@ func TestCancelledPutGoesOn(t *testing.T) {
 			t.Fatalf("try %d: %d shards were sent, %d had no receipt", tries, shards, most)
 		}
 		if err == nil {
-			if r.File != id || !r.Resumed || r.Shortfall != "" || r.Segments != segments {
+			if r.File != id || r.Shortfall != "" || r.Segments != segments {
 				t.Errorf("after %d tries: %+v, file %s", tries, r, id)
 			}
 			b.get(r.Manifest, content)
@@ -136,7 +136,7 @@ func (b *bed) edited(path string, after int, edit func()) (*journal, int64, PutR
 	edit()
 	b.restart()
 	r := b.put(path, PutOptions{})
-	if r.File != j.start.File || !r.Resumed {
+	if r.File != j.start.File {
 		b.t.Errorf("%+v, began as %s", r, j.start.File)
 	}
 	return j, b.delivered() - before, r
@@ -200,12 +200,12 @@ func TestStreamGoesOnUnderItsName(t *testing.T) {
 	j, before := b.journal(), b.delivered()
 	b.restart()
 	other, err := b.engine.Put(t.Context(), stream("reel"), PutOptions{}, quiet)
-	if err != nil || other.Resumed || other.File == j.start.File {
+	if err != nil || other.File == j.start.File {
 		t.Errorf("another name: %+v, %v", other, err)
 	}
 	all := b.delivered() - before
 	r, err := b.engine.Put(t.Context(), stream("tape"), PutOptions{}, quiet)
-	if err != nil || !r.Resumed || r.File != j.start.File {
+	if err != nil || r.File != j.start.File {
 		t.Errorf("the same name: %+v, %v", r, err)
 	}
 	if again := b.delivered() - before - all; again >= all*3/4 {
@@ -223,7 +223,7 @@ func TestOtherSchemeBeginsAnew(t *testing.T) {
 	j := b.journal()
 	b.restart()
 	r := b.put(path, PutOptions{Scheme: shard.Scheme{Data: 3, Parity: 2}})
-	if r.Resumed || r.File == j.start.File || r.Scheme.Data != 3 {
+	if r.File == j.start.File || r.Scheme.Data != 3 {
 		t.Errorf("%+v", r)
 	}
 	b.get(r.Manifest, content)
@@ -235,12 +235,13 @@ func TestSchemeStaysWhenHostsCome(t *testing.T) {
 	if _, err := b.tryPut(Source{Path: path}, PutOptions{}, 12); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+	began := b.journal().start.File
 	for range 7 {
 		b.addHost()
 	}
 	b.restart()
 	r := b.put(path, PutOptions{Durability: shard.DurabilityArchive})
-	if !r.Resumed || r.Scheme != twoThree || r.Shortfall == "" {
+	if r.File != began || r.Scheme != twoThree || r.Shortfall == "" {
 		t.Errorf("archive was asked for, 2+3 was begun: %+v", r)
 	}
 	b.get(r.Manifest, content)
@@ -252,9 +253,10 @@ func TestReceiptsThatRunOutAreNotCounted(t *testing.T) {
 	if _, err := b.tryPut(Source{Path: path}, PutOptions{Lease: shard.LeaseDefault}, 12); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+	began := b.journal().start.File
 	b.restart()
 	r := b.put(path, PutOptions{Lease: 3 * shard.LeaseDefault})
-	if r.Resumed {
+	if r.File == began {
 		t.Errorf("a lease of a third of what is asked for was kept: %+v", r)
 	}
 	b.get(r.Manifest, content)
