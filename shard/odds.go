@@ -125,9 +125,9 @@ func (o Odds) step(span time.Duration) chain {
 			c[dead] = plain[dead]
 			continue
 		}
-		for now := dead; now < lost; now++ {
-			for then, q := range after[now-dead] {
-				c[dead][then] += during[dead][now] * q
+		for worse := dead; worse < lost; worse++ {
+			for then, q := range after[worse-dead] {
+				c[dead][then] += during[dead][worse] * q
 			}
 		}
 		c[dead][lost] += during[dead][lost]
