@@ -124,7 +124,7 @@ func fillIndex(b *testing.B, dir string, n int) (size int64) {
 				binary.BigEndian.PutUint64(lot.Offer.Shard[:], uint64(i)*0xbf58476d1ce4e5b9)
 				lot.Offer.Segment, lot.Offer.Length = uint32(i), 2<<20
 				lot.Offer.Lease = uint32(time.Duration(i%50) * expireStep / time.Second)
-				if _, err := step.lease(bid{Lot: lot, placed: true, now: time.Now()}); err != nil {
+				if _, err := step.lease(bid{Lot: lot, placed: true, time: time.Now().UnixNano(), now: time.Now()}); err != nil {
 					return err
 				}
 			}

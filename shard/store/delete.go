@@ -178,6 +178,11 @@ func (s *Store) sweepLocked(id shard.ID) error {
 // strike takes a shard off the index whose file somebody removed or cut short.
 func (s *Store) strike(id shard.ID, length uint32) error {
 	defer s.files.lock(id)()
+	return s.strikeLocked(id, length)
+}
+
+// strikeLocked is strike for a caller that holds the file's lock.
+func (s *Store) strikeLocked(id shard.ID, length uint32) error {
 	f, err := s.checkFile(id, length)
 	if err == nil {
 		return f.Close()

@@ -31,7 +31,8 @@
 //
 //	sv                              format of this index: 2
 //	sn                              counters: used bytes, shards, places, bytes of notes
-//	sf SHARD                        a stored shard: length, leases on it, since when
+//	sf SHARD                        a stored shard: length, leases on it, since when, when
+//	                                its file was written
 //	sl SHARD ADMIN                  a lease: its end, who is charged, its places, a draft's
 //	                                or the trash's end
 //	se TIME KEY                     when the lease, note or tombstone with this KEY is due
@@ -119,8 +120,8 @@
 //	                            when a file is there, removed
 //	sz without a file, or sf    the quarantine ends
 //
-// A file that somebody else removed or cut short is found when it is read or
-// leased again; its rows go then, and the counters with them.
+// A file that somebody else removed or cut short is found when it is read,
+// listed or leased again; its rows go then, and the counters with them.
 //
 // # Damage
 //
@@ -128,6 +129,17 @@
 // 30 days, less up to 3 of jitter, reads each shard and compares it with its
 // hash and its tree, one at a time and no faster than Config.ScrubRate; after a
 // restart it goes on where its cursor says. [Store.Prove] checks what it proves.
+//
+// Somebody who writes to a file by hand is found sooner: its time of modification
+// is not the one in sf any more. LIST, AUDIT, RENEW and OFFER ask the file system
+// for it, and read a file whole whose time is another one. When
+// the bytes are what they were, the new time is noted: a store that comes back
+// from a backup is read once. One LIST or RENEW reads at most 256 MiB, or for 5 s;
+// the next one goes on. A row without a time, of an earlier program, gets it
+// when its file is read. That is no defence against somebody who sets the time
+// back, or writes within the same tick of the file system's clock as this
+// program did; the round finds those.
+//
 // A shard that is damaged goes into quarantine: it is read again, whole; its
 // file is renamed into quarantine/; its leases end, the last one in the
 // transaction that writes sz. From then on the answer is "damaged", LIST leaves

@@ -22,7 +22,8 @@ const placeCost = 4 << 10
 // bid asks the index for a lease.
 type bid struct {
 	shard.Lot
-	placed bool // this transfer brought the bytes; else the owner must have a lease already
+	placed bool  // this transfer brought the bytes; else the owner must have a lease already
+	time   int64 // of the file that it brought; see fileRow
 	now    time.Time
 }
 
@@ -57,6 +58,9 @@ func (b *batch) lease(lot bid) (leased, error) {
 	}
 	if file.Length != lot.Offer.Length {
 		return leased{}, wire.ErrDamaged.With("the shard has %d bytes, not %d", file.Length, lot.Offer.Length)
+	}
+	if lot.placed {
+		file.Time = lot.time
 	}
 	end, fresh, err := b.addLease(lot)
 	if err != nil {

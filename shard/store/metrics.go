@@ -16,6 +16,7 @@ type metrics struct {
 	rejected *prometheus.CounterVec
 	lost     prometheus.Counter
 	scrubbed prometheus.Counter
+	checked  prometheus.Counter
 	bad      prometheus.Counter
 }
 
@@ -42,6 +43,10 @@ func newMetrics() *metrics {
 			Name: "batchain_store_scrubbed_bytes_total",
 			Help: "Bytes read to find out whether they are still what they were.",
 		}),
+		checked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "batchain_store_checked_bytes_total",
+			Help: "Bytes read because somebody wrote to their files, or to be sure of damage.",
+		}),
 		bad: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "batchain_store_bad_shards_total",
 			Help: "Stored shards whose bytes were found damaged.",
@@ -58,7 +63,7 @@ func (m *metrics) register(r prometheus.Registerer, s *Store) error {
 			func() float64 { return float64(value(s.Usage())) })
 	}
 	collectors := []prometheus.Collector{
-		m.commits, m.seconds, m.rejected, m.lost, m.scrubbed, m.bad,
+		m.commits, m.seconds, m.rejected, m.lost, m.scrubbed, m.checked, m.bad,
 		gauge("capacity_bytes", "The most bytes that may be used.", func(u Usage) int64 { return u.Capacity }),
 		gauge("used_bytes", "Bytes of stored shards and their trees.", func(u Usage) int64 { return u.Used }),
 		gauge("in_flight_bytes", "Bytes of transfers under way or broken.", func(u Usage) int64 { return u.InFlight }),

@@ -12,8 +12,8 @@ import (
 
 // Prove returns a Bao slice over one leaf of a stored shard, as
 // [shard.VerifyLeaf] takes it: at most [shard.MaxSlice] bytes, read from where
-// they lie without the rest of the shard. It has been checked when it is
-// returned.
+// they lie without the rest of the shard, unless somebody wrote to the file. It
+// has been checked when it is returned.
 //
 // Errors: [wire.ErrNotFound], [wire.ErrBadRequest] (the shard has no such
 // leaf), and [wire.ErrDamaged] when the file does not prove the leaf: then, or
@@ -27,12 +27,16 @@ func (s *Store) Prove(id shard.ID, leaf uint32) (slice []byte, err error) {
 }
 
 func (s *Store) prove(id shard.ID, leaf uint32) ([]byte, error) {
-	length, err := s.lengthOf(id)
+	row, err := s.row(id)
 	if err != nil {
 		return nil, err
 	}
+	length := row.Length
 	if int64(leaf) >= int64(shard.Leaves(int(length))) {
 		return nil, wire.ErrBadRequest.With("leaf %d of %d", leaf, shard.Leaves(int(length)))
+	}
+	if err := s.intact(id, row); err != nil {
+		return nil, err
 	}
 	f, err := s.openWhole(id, length)
 	if err != nil {

@@ -33,32 +33,42 @@ func (s *Store) quarantine(id shard.ID) {
 	}
 	whole := true
 	if err == nil {
-		whole, err = s.checkBytes(id, file.Length)
+		whole, _, err = s.checkBytes(id, file.Length)
 	}
 	if whole || err != nil {
 		s.logger.Warn("a shard that seemed damaged stays", "shard", id, "err", err)
 		return
 	}
+	s.condemn(id, file.Length)
+}
+
+// condemn puts a damaged shard into quarantine. The caller holds the file's
+// lock.
+func (s *Store) condemn(id shard.ID, length uint32) {
 	s.metrics.bad.Inc()
 	s.logger.Warn("a stored shard is damaged", "shard", id)
-	if err := s.setAside(id, file.Length); err != nil {
+	if err := s.setAside(id, length); err != nil {
 		s.logger.Warn("a damaged shard stays until it is found again", "shard", id, "err", err)
 	}
 }
 
 // checkBytes reads all of a shard's file and reports whether bytes and tree are
-// as they were written. The caller holds the file's lock.
-func (s *Store) checkBytes(id shard.ID, length uint32) (whole bool, err error) {
+// as they were written, and the file's time before. The caller holds the file's
+// lock.
+func (s *Store) checkBytes(id shard.ID, length uint32) (whole bool, at int64, err error) {
 	f, err := s.checkFile(id, length)
 	if err != nil { // no file of that length: whoever opens it will strike it
-		return false, err
+		return false, 0, err
 	}
 	defer f.Close()
-	err = s.checkTree(f, id, length, nil)
+	at, err = s.checkTree(f, id, length, func(n int) error {
+		s.metrics.checked.Add(float64(n))
+		return nil
+	})
 	if errors.Is(err, wire.ErrDamaged) {
-		return false, nil
+		return false, at, nil
 	}
-	return err == nil, err
+	return err == nil, at, err
 }
 
 // setAside moves the file first and then changes the rows: a file without its

@@ -20,23 +20,22 @@ import (
 // is struck from the index before Open returns. A shard in quarantine gives
 // [wire.ErrDamaged], too.
 func (s *Store) Open(id shard.ID) (r io.ReadSeekCloser, length int64, err error) {
-	size, err := s.lengthOf(id)
+	row, err := s.row(id)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
 	}
-	f, err := s.openWhole(id, size)
+	f, err := s.openWhole(id, row.Length)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open shard %s: %w", id, err)
 	}
-	section := io.NewSectionReader(f, 0, int64(size))
-	return shardReader{section, f}, int64(size), nil
+	section := io.NewSectionReader(f, 0, int64(row.Length))
+	return shardReader{section, f}, int64(row.Length), nil
 }
 
-// lengthOf is the length of a stored shard. It gives [wire.ErrNotFound], or
+// row reads the row sf of a stored shard. It gives [wire.ErrNotFound], or
 // [wire.ErrDamaged] for a shard in quarantine.
-func (s *Store) lengthOf(id shard.ID) (uint32, error) {
-	var file fileRow
-	err := s.view(func(t tx) error {
+func (s *Store) row(id shard.ID) (file fileRow, err error) {
+	err = s.view(func(t tx) error {
 		known, err := t.get(fileKey(id), &file)
 		if err != nil || known {
 			return err
@@ -50,7 +49,7 @@ func (s *Store) lengthOf(id shard.ID) (uint32, error) {
 		}
 		return wire.ErrNotFound
 	})
-	return file.Length, err
+	return file, err
 }
 
 type shardReader struct {
@@ -94,9 +93,36 @@ func (s *Store) checkFile(id shard.ID, length uint32) (*os.File, error) {
 // Held returns up to limit places that a file has shards in here, in the order
 // of segments, from the first one after the cursor. A nil cursor starts; next
 // is nil at the end. A cursor that is none gives [wire.ErrBadRequest].
+//
+// Shards whose files somebody removed or wrote to are read again first, up to
+// 256 MiB or for 5 s, and left out when they are damaged.
 func (s *Store) Held(locatorAdmin ed25519.PublicKey, after []byte, limit int) (rows []shard.Held, next []byte, err error) {
+	rows, next, err = s.heldPage(locatorAdmin, after, limit)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list: %w", err)
+	}
+	return rows, next, nil
+}
+
+// heldPage is Held. It gives no page without rows before the last one.
+func (s *Store) heldPage(locatorAdmin ed25519.PublicKey, after []byte, limit int) (rows []shard.Held, next []byte, err error) {
+	budget := s.newLook()
+	for next = after; err == nil && len(rows) == 0; {
+		rows, next, err = s.listed(locatorAdmin, next, limit)
+		if err == nil {
+			rows, err = s.present(rows, budget)
+		}
+		if next == nil {
+			break
+		}
+	}
+	return rows, next, err
+}
+
+// listed is a page by the rows alone.
+func (s *Store) listed(locatorAdmin ed25519.PublicKey, after []byte, limit int) (rows []shard.Held, next []byte, err error) {
 	if len(locatorAdmin) != len(admin{}) || (len(after) != 0 && len(after) != placeTail) || limit < 1 {
-		return nil, nil, wire.ErrBadRequest.With("list: key of %d, cursor of %d bytes, limit %d", len(locatorAdmin), len(after), limit)
+		return nil, nil, wire.ErrBadRequest.With("key of %d, cursor of %d bytes, limit %d", len(locatorAdmin), len(after), limit)
 	}
 	owner := admin(locatorAdmin)
 	err = s.view(func(t tx) error {
@@ -110,10 +136,7 @@ func (s *Store) Held(locatorAdmin ed25519.PublicKey, after []byte, limit int) (r
 			return true, err
 		})
 	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("list: %w", err)
-	}
-	return rows, next, nil
+	return rows, next, err
 }
 
 func (t tx) held(owner admin, tail []byte) (shard.Held, error) {

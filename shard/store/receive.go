@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -100,14 +102,13 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 	if err != nil || !known {
 		return leased{}, err
 	}
-	f, err := s.openWhole(lot.Offer.Shard, file.Length)
+	err = s.intact(lot.Offer.Shard, file)
 	if errors.Is(err, wire.ErrNotFound) || errors.Is(err, wire.ErrDamaged) {
 		return leased{}, nil
 	}
 	if err != nil {
 		return leased{}, err
 	}
-	defer f.Close()
 	more := &transfer{payer: lease.payer()}
 	if !slices.Contains(lease.Places, place{Segment: lot.Offer.Segment, Index: lot.Offer.Index}) {
 		if err := s.reserve(more, placeCost); err != nil {
@@ -132,11 +133,15 @@ func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
 	if err == nil && !there {
 		err = s.move(t)
 	}
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(s.path(t.shard))
+	}
 	if err != nil {
 		return time.Time{}, s.takeBack(t, indexRefused(err))
 	}
 	s.at("folder synced")
-	request := bid{Lot: lot, placed: true, now: s.now()}
+	request := bid{Lot: lot, placed: true, time: fileTime(info), now: s.now()}
 	var got leased
 	err = s.update(func(b *batch) (err error) {
 		got, err = b.lease(request)
@@ -159,21 +164,14 @@ func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
 }
 
 // inPlace reports whether the same shard was committed while this transfer
-// brought its bytes. The caller holds the file's lock, so the file stays.
+// brought its bytes, and nobody wrote to its file since. The caller holds the
+// file's lock, so the file stays.
 func (s *Store) inPlace(t *transfer) (bool, error) {
-	var known bool
-	err := s.view(func(tx tx) (err error) {
-		known, err = tx.get(fileKey(t.shard), nil)
-		return err
-	})
-	if err != nil || !known {
-		return false, err
-	}
-	f, err := s.checkFile(t.shard, t.length)
-	if err != nil {
+	row, err := s.row(t.shard)
+	if errors.Is(err, wire.ErrNotFound) || errors.Is(err, wire.ErrDamaged) {
 		return false, nil
 	}
-	return true, f.Close()
+	return err == nil && row.Time != 0 && !s.altered(t.shard, row), err
 }
 
 // move renames the temporary file to its place and syncs the names.

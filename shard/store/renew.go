@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,12 +23,9 @@ func (s *Store) Renew(grant shard.Grant, spots []shard.Spot, lease time.Duration
 	}
 	owner, all := admin(grant.Admin), len(spots) == 0
 	if all {
-		rows, next, err = s.Held(grant.Admin, after, limit)
+		rows, next, err = s.heldPage(grant.Admin, after, limit)
 	} else {
 		rows, err = s.heldAt(owner, spots)
-	}
-	if err == nil {
-		rows, err = s.whole(rows)
 	}
 	if err == nil {
 		rows, err = s.renew(owner, rows, lease, all && len(after) == 0)
@@ -40,7 +36,7 @@ func (s *Store) Renew(grant shard.Grant, spots []shard.Spot, lease time.Duration
 	return rows, next, nil
 }
 
-// heldAt returns those of the spots that the file has here.
+// heldAt returns those of the spots that the file has here, whole.
 func (s *Store) heldAt(owner admin, spots []shard.Spot) (rows []shard.Held, err error) {
 	err = s.view(func(t tx) error {
 		for _, spot := range spots {
@@ -60,25 +56,10 @@ func (s *Store) heldAt(owner admin, spots []shard.Spot) (rows []shard.Held, err 
 		}
 		return nil
 	})
-	return rows, err
-}
-
-// whole leaves out the places whose shard's file is gone or cut short: there is
-// nothing to promise.
-func (s *Store) whole(rows []shard.Held) ([]shard.Held, error) {
-	there := rows[:0]
-	for _, row := range rows {
-		f, err := s.openWhole(row.Shard, row.Length)
-		if errors.Is(err, wire.ErrNotFound) || errors.Is(err, wire.ErrDamaged) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		f.Close()
-		there = append(there, row)
+	if err != nil {
+		return nil, err
 	}
-	return there, nil
+	return s.present(rows, s.newLook())
 }
 
 // renew prolongs the leases of these places. Those that have gone meanwhile are

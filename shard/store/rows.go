@@ -56,7 +56,8 @@ func (c counters) taken() int64 { return c.Used + placeCost*c.Places + c.Notes }
 type fileRow struct {
 	Length uint32 `cbor:"1,keyasint"` // bytes, without the tree
 	Leases uint32 `cbor:"2,keyasint"`
-	Since  int64  `cbor:"3,keyasint"` // Unix seconds
+	Since  int64  `cbor:"3,keyasint"`           // Unix seconds
+	Time   int64  `cbor:"4,keyasint,omitempty"` // when the file was last written to, Unix nanoseconds; 0: unknown
 }
 
 type leaseRow struct {

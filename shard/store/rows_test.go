@@ -17,6 +17,7 @@ var goldenRows = []struct {
 }{
 	{&counters{Used: 1 << 40, Shards: 7}, "01a2011b00000100000000000207"},
 	{&fileRow{Length: 65536, Leases: 2, Since: 1_800_000_000}, "01a3011a000100000202031a6b49d200"},
+	{&fileRow{Length: 1, Leases: 2, Since: 3, Time: 1_800_000_000_000_000_001}, "01a40101020203030" + "41b18fae27693b40001"},
 	{&leaseRow{End: 1_800_000_000, Peer: []byte("\x00\x01x"), Places: []place{{Segment: 9, Index: 255}}}, "01a3011a6b49d200024300017803" + "81a201090218ff"},
 	{&counters{Used: 1, Shards: 2, Places: 3}, "01a3010102020303"},
 	{&leaseRow{End: 5, Peer: []byte("x"), Places: []place{{1, 2}}, Network: []byte{192, 0, 2, 0, 24}, Draft: 6, Trash: 7}, "01a60105024178" + "0381a201010202" + "0445c000020018" + "0506" + "0607"},

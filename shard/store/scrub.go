@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"github.com/batchain/batchain/shard"
@@ -124,26 +125,29 @@ func (s *Store) scrubNext(after []byte) (page []shard.ID, err error) {
 // scrubShard reads one shard at the pace of scrubbing and returns what it
 // counted as. Only ctx, and an index that does not answer, end the round.
 func (s *Store) scrubShard(ctx context.Context, id shard.ID) (cost int64, err error) {
-	length, err := s.lengthOf(id)
+	row, err := s.row(id)
 	if errors.Is(err, wire.ErrNotFound) || errors.Is(err, wire.ErrDamaged) {
 		return 0, nil // gone since the page was read
 	}
 	if err != nil {
 		return 0, err
 	}
-	cost = max(scrubFloor, diskSize(length))
+	cost = max(scrubFloor, diskSize(row.Length))
 	paced := int64(0)
 	pace := func(n int) error {
 		s.metrics.scrubbed.Add(float64(n))
 		paced += int64(n)
 		return s.pause(ctx, s.scrubTime(int64(n)))
 	}
-	f, err := s.openWhole(id, length)
+	f, err := s.openWhole(id, row.Length)
 	if err == nil {
-		err = s.checkTree(f, id, length, pace)
+		var at int64
+		at, err = s.checkTree(f, id, row.Length, pace)
 		f.Close()
 		if errors.Is(err, wire.ErrDamaged) {
 			s.quarantine(id)
+		} else if err == nil {
+			s.retime([]retimed{{id: id, was: row.Time, at: at}})
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -160,9 +164,17 @@ func (s *Store) scrubTime(n int64) time.Duration {
 }
 
 // checkTree reads a shard's file from its begin to its end. It gives
-// [wire.ErrDamaged] unless its bytes have the hash id and its tree is theirs.
-// pace, which may be nil, is called after every read with its bytes.
-func (s *Store) checkTree(f io.Reader, id shard.ID, length uint32, pace func(int) error) error {
+// [wire.ErrDamaged] unless its bytes have the hash id and its tree is theirs; at
+// is the file's time before. pace is called after every read with its bytes.
+func (s *Store) checkTree(f *os.File, id shard.ID, length uint32, pace func(int) error) (at int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return fileTime(info), s.checkAll(f, id, length, pace)
+}
+
+func (s *Store) checkAll(f io.Reader, id shard.ID, length uint32, pace func(int) error) error {
 	buf := s.buffers.Get().(*[bufferSize]byte)
 	defer s.buffers.Put(buf)
 	read := func(n int64) ([]byte, error) {
@@ -170,10 +182,7 @@ func (s *Store) checkTree(f io.Reader, id shard.ID, length uint32, pace func(int
 		if _, err := io.ReadFull(f, buf[:n]); err != nil {
 			return nil, fmt.Errorf("%w: %w", wire.ErrDamaged, err)
 		}
-		if pace != nil {
-			return buf[:n], pace(int(n))
-		}
-		return buf[:n], nil
+		return buf[:n], pace(int(n))
 	}
 	hash := newTreeHash(int64(length))
 	for at := int64(0); at < hash.length; {
