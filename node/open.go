@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
@@ -13,8 +15,10 @@ import (
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/exchange"
+	"github.com/batchain/batchain/shard/keeper"
 	"github.com/batchain/batchain/shard/store"
 	"github.com/batchain/batchain/shard/transfer"
+	"github.com/batchain/batchain/wire"
 )
 
 // openHome takes the home and, for a host, opens its index.
@@ -133,7 +137,7 @@ func (n *Node) openExchange(context.Context) error {
 		return err
 	}
 	server := exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: &announced{n.store, n.table}, Keeper: n.keeper,
+		Host: n.host, Key: key, Mesh: n.cfg.Mesh, Store: &announced{n.store, n.table, n.keeper}, Keeper: n.keeper,
 		Logger: n.log.With("part", "exchange"), Registerer: n.registry,
 	})
 	n.addPart("exchange", server.Run)
@@ -212,10 +216,19 @@ func (n *Node) stored(l shard.Locator) {
 }
 
 // announced is the store as others reach it: what they delete is announced no
-// more.
+// more, and nothing is taken of a file that is kept here.
 type announced struct {
 	*store.Store
-	table *kad.Table
+	table  *kad.Table
+	keeper *keeper.Keeper
+}
+
+// Receive takes a shard in, unless this node is a keeper of its file.
+func (a *announced) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
+	if a.keeper.Keeps(lot.Grant) {
+		return time.Time{}, wire.ErrFull.With("this peer is a keeper of the file and cannot be its host")
+	}
+	return a.Store.Receive(ctx, lot, ready)
 }
 
 // Delete drops a file and the renewal of its record.

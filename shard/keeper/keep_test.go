@@ -50,6 +50,9 @@ func TestKeepTakesACharge(t *testing.T) {
 	if len(turn.Keepers) != 3 || turn.Keepers[0] != a.id {
 		t.Errorf("keepers %v", turn.Keepers)
 	}
+	if !a.keeper.Keeps(s.grant) || a.keeper.Keeps(newSample(t, 2, 1).grant) {
+		t.Error("it does not know what it keeps")
+	}
 	before := a.record(s)
 	a.start()
 	if after := a.record(s); after.Wanted != 3 || !slices.Equal(after.Members, before.Members) || after.Given != before.Given {
