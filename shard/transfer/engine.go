@@ -34,9 +34,9 @@ type Config struct {
 	Finder    Finder
 	Mesh      string
 	Seed      shard.Seed
-	Journal   string // folder of unfinished puts
+	Journal   string // folder of unfinished puts, and of what a leaving host has handed on
 	Manifests string // folder of the owner's manifests
-	Budget    int    // bytes of buffers of one put or get; 0 = [DefaultBudget]
+	Budget    int    // bytes of buffers of one put or full audit; 0 = [DefaultBudget]
 	Logger    *slog.Logger
 }
 
@@ -44,8 +44,8 @@ type Config struct {
 // segments of scheme 8+12.
 const DefaultBudget = 80 << 20
 
-// Engine moves whole files: it puts, gets and removes them. It is safe for
-// concurrent use; each call takes its own buffers.
+// Engine moves whole files and keeps them alive. It is safe for concurrent use;
+// each call takes its own buffers.
 type Engine struct {
 	cfg     Config
 	log     *slog.Logger
@@ -67,11 +67,20 @@ func New(cfg Config) *Engine {
 	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery, confirmPatience: patience}
 }
 
-// Progress tells how far a call has come. Done counts bytes of the file that
-// are safe at their destination: under receipt, or written.
+// Progress tells how far a call has come. Within a phase Done never goes back,
+// and in a put not at all once "put" has begun. The phases, and what Done counts:
+//
+//	find      hosts are looked for: nothing yet
+//	put       bytes of the file under receipt
+//	confirm   … all: the hosts confirm them, and what they do not is sent again
+//	get       bytes written
+//	audit     hosts; bytes read where a host is read whole
+//	repair    sealed bytes of the segments that were due
+//	evacuate  bytes of shards sent
+//	remove    hosts that were told
 type Progress struct {
-	Phase string // "find", "put", "get", "remove"
-	Done  int64  // bytes of the file (hosts, for "find" and "remove")
+	Phase string
+	Done  int64
 	Total int64  // -1 while unknown
 	Note  string // what a person should know: a slow host was replaced, say
 }
