@@ -46,7 +46,7 @@
 //	sx SHARD                        a shard whose file is to be removed: length
 //	si TRANSFER                     a transfer under way: shard, admin, peer, length
 //	sm LOCATOR ADMIN WRITER         a note: its number, hash, lease's end, who is charged,
-//	                                the signed note
+//	                                the signed note, the trash's end
 //	sb LOCATOR ADMIN WRITER         the bytes of a note
 //	sz SHARD                        a shard in quarantine: length, since when
 //	sc                              scrubbing: when the round begins, the last shard read
@@ -84,8 +84,8 @@
 // wall clock has agreed for an hour with the monotonic one, which no
 // administrator, time server or waking laptop sets.
 //
-// A note has a lease of its own and the same grace, but no trash. RENEW of all
-// that a file has here prolongs its notes as well.
+// A note has a lease of its own, and grace and trash as a shard has. RENEW of all
+// that a file has here prolongs its notes as well, and so does a NOTE_PUT.
 //
 // # What is counted
 //

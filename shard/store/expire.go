@@ -170,7 +170,7 @@ func (b *batch) expireRow(tail []byte, now time.Time) (id shard.ID, gone bool, e
 	case kind == keyNote && len(rest) == noteTail:
 		at, err := parseNote(rest)
 		if err == nil {
-			_, err = b.dropNote(at)
+			err = b.expireNote(at, now)
 		}
 		return id, false, err
 	}

@@ -50,16 +50,66 @@ func TestNotesEnd(t *testing.T) {
 	clock.pass(30*day + GraceTime - time.Hour)
 	left(2)
 	clock.pass(2 * time.Hour)
-	left(1)
-	clock.pass(TrashTime + time.Hour)
+	left(2)
+	clock.pass(TrashTime - time.Hour)
+	left(2)
+	clock.pass(2 * time.Hour)
 	left(1)
 	if h.store.Usage().Shards != 0 || len(locators(t, h.store)) != 1 {
 		t.Errorf("%d shards, announces %v", h.store.Usage().Shards, locators(t, h.store))
 	}
 	clock.pass(30 * day)
+	left(1)
+	clock.pass(TrashTime)
 	left(0)
 	if u := h.store.Usage(); u.Notes != 0 || len(locators(t, h.store)) != 0 {
 		t.Errorf("usage %+v, announces %v", u, locators(t, h.store))
+	}
+}
+
+// TestNotesInTrash lets a host believe in a wrong year: the notes are served for
+// a week more, by its own clock, and whoever renews or puts one has it back.
+func TestNotesInTrash(t *testing.T) {
+	for name, rescue := range map[string]func(h *home, o *owner) error{
+		"nothing": nil,
+		"renew": func(h *home, o *owner) error {
+			_, _, err := h.store.Renew(o.grant, nil, shard.LeaseDefault, nil, 10)
+			return err
+		},
+		"same":  func(h *home, o *owner) error { _, err := h.store.PutNote(o.note(t, 1, 1, []byte("a"))); return err },
+		"later": func(h *home, o *owner) error { _, err := h.store.PutNote(o.note(t, 1, 2, []byte("b"))); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var clock testClock
+			h := newHome(t, clock.use)
+			o := newOwner(t, 1)
+			mustPutNote(t, h.store, o.note(t, 1, 1, []byte("a")))
+			clock.jump(1000 * day)
+			mustExpire(t, h.store)
+			clock.pass(2 * time.Hour)
+			mustExpire(t, h.store)
+			clock.pass(TrashTime - time.Hour)
+			mustExpire(t, h.store)
+			if notes, _ := notesAt(t, h.store, o.grant.Locator); len(notes) != 1 {
+				t.Fatalf("%d notes in the trash", len(notes))
+			}
+			for lot := range h.store.AllNotes(t.Context()) {
+				t.Errorf("leaves with a note in the trash: %v", lot.Note)
+			}
+			checkWhole(t, h.store)
+			want := 0
+			if rescue != nil {
+				must(t, rescue(h, o))
+				want = 1
+			}
+			mustExpire(t, h.store)
+			clock.pass(2 * time.Hour)
+			mustExpire(t, h.store)
+			if notes, _ := notesAt(t, h.store, o.grant.Locator); len(notes) != want {
+				t.Errorf("%d notes after it", len(notes))
+			}
+			checkWhole(t, h.store)
+		})
 	}
 }
 
@@ -124,6 +174,8 @@ func TestNotesInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		defer func() { // all ends
 			clock.pass(shard.LeaseDefault + GraceTime + day)
+			mustExpire(t, h.store)
+			clock.pass(TrashTime + day)
 			if mustExpire(t, h.store); h.store.Usage().Notes != 0 {
 				r.Fatalf("usage %+v after all leases", h.store.Usage())
 			}

@@ -22,6 +22,7 @@ type noteRow struct {
 	Peer    []byte       `cbor:"6,keyasint"`           // whose quota it counts against
 	Network []byte       `cbor:"7,keyasint,omitempty"` // and which network's; see payer
 	Note    wire.Signed  `cbor:"8,keyasint"`
+	Trash   int64        `cbor:"9,keyasint,omitempty"` // Unix seconds at which it is dropped, in the trash; 0: not in it
 }
 
 // blobRow is the bytes of a note.
@@ -34,12 +35,14 @@ func (r noteRow) payer() payer { return payer{peer: peer.ID(r.Peer), network: st
 // size is what the note counts as.
 func (r noteRow) size() int64 { return int64(r.Length) + noteCost }
 
-// due is when the note is to be dropped, in Unix seconds; 0 for one that is not
-// yet one. Notes have the grace that shards have, but lie in no trash: they are
-// small, and all hosts of the file have them.
+// due is when something is to be done about the note, in Unix seconds; 0 for one
+// that is not yet one.
 func (r noteRow) due() int64 {
-	if r.End == 0 {
+	switch {
+	case r.End == 0:
 		return 0
+	case r.Trash != 0:
+		return r.Trash
 	}
 	return r.End + int64(GraceTime/time.Second)
 }
@@ -73,12 +76,14 @@ func (b *batch) putNote(at noteAt, was int64, row noteRow) error {
 	return b.put(at.key(keyNote), row)
 }
 
+// prolongNote sets the end of a note's lease, never to an earlier one, and takes
+// it out of the trash.
 func (b *batch) prolongNote(at noteAt, row noteRow, end int64) (noteRow, error) {
 	was := row.due()
-	if end <= row.End {
+	if end <= row.End && row.Trash == 0 {
 		return row, nil
 	}
-	row.End = end
+	row.End, row.Trash = max(row.End, end), 0
 	return row, b.putNote(at, was, row)
 }
 
@@ -130,6 +135,22 @@ func (b *batch) dropNotes(owner admin) (until int64, err error) {
 		until = max(until, end)
 	}
 	return until, err
+}
+
+// expireNote drops a note whose time in the trash is over, and puts any other
+// into the trash.
+func (b *batch) expireNote(at noteAt, now time.Time) error {
+	var row noteRow
+	if known, err := b.get(at.key(keyNote), &row); err != nil || !known || row.due() > now.Unix() {
+		return err
+	}
+	if row.Trash != 0 {
+		_, err := b.dropNote(at)
+		return err
+	}
+	was := row.due()
+	row.Trash = now.Add(TrashTime).Unix()
+	return b.putNote(at, was, row)
 }
 
 // dropNote drops a note and returns when its lease ends, or ended.

@@ -31,6 +31,7 @@ var goldenRows = []struct {
 	{&counters{Used: 1, Shards: 2, Places: 3, Notes: 4}, "01a40101020203030404"},
 	{&ownerRow{Grant: wire.Signed{Body: []byte{1}, Sig: []byte{2}}, Notes: 5}, "01a4015820" + zeros(32) + "02a2014101024102" + "0300" + "0405"},
 	{&noteRow{Seq: 1 << 40, Length: 9, Sum: shard.Digest{3}, End: 5, Time: 4, Peer: []byte("x"), Network: []byte{192, 0, 2, 0, 24}, Note: wire.Signed{Body: []byte{1}, Sig: []byte{2}}}, "01a8011b00000100000000000209" + "03582003" + zeros(31) + "04050504" + "064178" + "0745c000020018" + "08a2014101024102"},
+	{&noteRow{Seq: 1, End: 2, Time: 3, Note: wire.Signed{Body: []byte{1}, Sig: []byte{2}}, Trash: 7}, "01a80101" + "0200" + "035820" + zeros(32) + "0402" + "0503" + "06f6" + "08a2014101024102" + "0907"},
 	{&blobRow{Blob: []byte{7, 8}}, "01a101420708"},
 	{&badRow{Length: 1, Since: 2}, "01a201010202"},
 	{&scrubRow{Due: 3}, "01a10103"},
