@@ -38,9 +38,13 @@ type payer struct {
 	network string // a netip.Prefix in its binary form; "" counts against none
 }
 
+// payerOf takes a network of IPv4 for the same one in whatever form it comes.
 func payerOf(p peer.ID, from netip.Prefix) payer {
 	if !from.IsValid() {
 		return payer{peer: p}
+	}
+	if ip := from.Addr(); ip.Is4In6() && from.Bits() >= 96 {
+		from = netip.PrefixFrom(ip.Unmap(), from.Bits()-96)
 	}
 	network, _ := from.Masked().MarshalBinary() // gives no error
 	return payer{peer: p, network: string(network)}

@@ -286,6 +286,33 @@ func TestNetworkQuota(t *testing.T) {
 	checkWhole(t, h.store)
 }
 
+// TestFourInSix counts IPv4 in the form of IPv6 against the same network.
+func TestFourInSix(t *testing.T) {
+	for from, want := range map[string]string{
+		"192.0.2.7/24":          "192.0.2.0/24",
+		"::ffff:192.0.2.7/120":  "192.0.2.0/24",
+		"::ffff:192.0.2.7/128":  "192.0.2.7/32",
+		"::ffff:192.0.2.7/96":   "0.0.0.0/0",
+		"::ffff:192.0.2.7/48":   "::/48",
+		"2001:db8:0:1::1/48":    "2001:db8::/48",
+		"::fffe:192.0.2.7/120":  "::fffe:c000:200/120",
+		"64:ff9b::c000:207/120": "64:ff9b::c000:200/120",
+	} {
+		got, err := payerOf("x", netip.MustParsePrefix(from)).prefix()
+		if err != nil || got.String() != want {
+			t.Errorf("%s counts against %s, not %s: %v", from, got, want, err)
+		}
+	}
+	h := newHome(t, func(s *Store) { s.perPrefix = 250_000 })
+	o, data := newOwner(t, 1), randomBytes(200_000)
+	lot := o.lot(t, data, 0, 0)
+	lot.From = netip.MustParsePrefix("::ffff:192.0.2.0/120")
+	mustReceive(t, h.store, lot, data)
+	if _, err := h.store.Hold(peerOf(t, 2), netip.MustParsePrefix("192.0.2.0/24"), 100_000); !errors.Is(err, wire.ErrQuota) {
+		t.Errorf("hold from the same network: %v", err)
+	}
+}
+
 // TestTinyShards stores shards of one byte, and then one shard in many places:
 // the index that they take counts, against each bound.
 func TestTinyShards(t *testing.T) {
