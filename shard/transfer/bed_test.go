@@ -48,6 +48,7 @@ type keeper struct {
 	store *exchangetest.Store
 	keeps exchange.Store          // store, or something before it
 	admit func(bytes int64) error // asked before each request, may be nil
+	ahead time.Duration           // of its clock
 	liar  *exchangetest.Liar      // nil if it is honest
 	stop  func()
 }
@@ -120,7 +121,7 @@ func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
 // serve answers for the keeper until stop.
 func (k *keeper) serve(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: asked{k.keeps, k}})
+	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: asked{k.keeps, k}, Now: func() time.Time { return time.Now().Add(k.ahead) }})
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
@@ -131,7 +132,8 @@ func (k *keeper) serve(t *testing.T) {
 	t.Cleanup(k.stop)
 }
 
-// asked is a keeper's store that asks admit before it takes anything.
+// asked is a keeper's store, by the keeper's clock, that asks admit before it takes
+// anything.
 type asked struct {
 	exchange.Store
 	k *keeper
@@ -148,7 +150,16 @@ func (a asked) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io
 	if err := a.k.ask(int64(lot.Offer.Length)); err != nil {
 		return time.Time{}, err
 	}
-	return a.Store.Receive(ctx, lot, ready)
+	end, err := a.Store.Receive(ctx, lot, ready)
+	return end.Add(a.k.ahead), err
+}
+
+func (a asked) Renew(g shard.Grant, spots []shard.Spot, lease time.Duration, after []byte, limit int) ([]shard.Held, []byte, error) {
+	rows, next, err := a.Store.Renew(g, spots, lease, after, limit)
+	for i := range rows {
+		rows[i].LeaseEnd += int64(a.k.ahead / time.Second)
+	}
+	return rows, next, err
 }
 
 func (k *keeper) ask(bytes int64) error {
