@@ -49,11 +49,12 @@ func runAudit(ctx context.Context, s *session, c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.audited(res)
+	return s.audited(res, c.Args().First())
 }
 
-// audited tells what each host said, and ends with 3 when all is not well.
-func (s *session) audited(res control.AuditResult) error {
+// audited tells what each host said, and ends with 3 when all is not well. The
+// file is called as it was asked for.
+func (s *session) audited(res control.AuditResult, ref string) error {
 	rows := [][]string{{"HOST", "OK", "WRONG", "MISSING", "TIMEOUT", "UNREACHABLE", "REFUSED"}}
 	bad := 0
 	for _, h := range res.Hosts {
@@ -74,11 +75,15 @@ func (s *session) audited(res control.AuditResult) error {
 	}
 	s.out.result(totals(res), fmt.Sprintf("audited %s  %d of %d hosts in order  health %s  read %s",
 		printable(named(res.Name, res.ID)), len(res.Hosts)-bad, len(res.Hosts), healthText(res.Health), humanize.IBytes(uint64(res.BytesReceived))))
-	s.warnOfRisk(res.Health, res.ID)
-	if bad > 0 || res.Health.Margin < res.Health.FullMargin {
-		return exitCode(control.ExitShortfall)
+	if bad == 0 && res.Health.Margin == res.Health.FullMargin {
+		return nil
 	}
-	return nil
+	if lost := res.Health.Lost; lost > 0 {
+		s.out.warn("%d of %d segments cannot be had now: start the hosts that kept them, if there are any", lost, res.Health.Segments)
+	} else {
+		s.out.note("next    %s", s.out.hints.say("batchain repair "+shellWord(ref)))
+	}
+	return exitCode(control.ExitShortfall)
 }
 
 // auditTotals is the result line of audit --json: sums over the hosts.
@@ -109,16 +114,6 @@ func totals(res control.AuditResult) auditTotals {
 		sum.Refused += h.Refused
 	}
 	return sum
-}
-
-// warnOfRisk says when a file is in danger, and what helps.
-func (s *session) warnOfRisk(h control.Health, id string) {
-	switch {
-	case h.Lost > 0:
-		s.out.warn("%d of %d segments cannot be had now: start the hosts that kept them, if there are any", h.Lost, h.Segments)
-	case h.Margin < h.FullMargin:
-		s.out.note("next    batchain repair %s", short(id))
-	}
 }
 
 // healthText is how many hosts may be lost, of those that might be when every

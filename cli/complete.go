@@ -136,7 +136,9 @@ func (p *parser) flagCandidates() []candidate {
 	}
 	if p.line.path == nil {
 		found = append(found, candidate{"-u", "put files"}, candidate{"-d", "get a file back"}, candidate{"-l", "list my files"},
-			candidate{"--upload", "put files"}, candidate{"--download", "get a file back"}, candidate{"--list", "list my files"})
+			candidate{"-a", "have the hosts prove that they hold a file"}, candidate{"-p", "make anew what a file has lost"},
+			candidate{"--upload", "put files"}, candidate{"--download", "get a file back"}, candidate{"--list", "list my files"},
+			candidate{"--audit", "have the hosts prove that they hold a file"}, candidate{"--patch", "make anew what a file has lost"})
 	}
 	add(p.table.common)
 	return found

@@ -169,7 +169,7 @@ func readPrivate(manifest string) (shard.Private, error) {
 		return shard.Private{}, control.NewError(control.ExitPermission, 51, "%s is a repair manifest", manifest).
 			Because("it repairs the file and cannot read it").Try("use the read manifest")
 	}
-	return shard.Private{Name: f.Name, Size: f.Size}, nil
+	return shard.Private{Name: f.Name, Size: f.Size, Folder: f.Folder}, nil
 }
 
 // refCandidates are the ids and names of the home's files.

@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// fleet is a mesh of real processes on loopback, for benchmarks that no single
+// fleet is a mesh of real processes on loopback, for tests that no single
 // process can make: each node has its own memory, and can be killed or frozen.
 type fleet struct {
-	b     *testing.B
+	b     testing.TB
 	dir   string
 	prog  string // this test binary, called batchain
 	nodes []*ship
@@ -35,7 +35,7 @@ type ship struct {
 	wait func()
 }
 
-func newFleet(b *testing.B, count int) *fleet {
+func newFleet(b testing.TB, count int) *fleet {
 	b.Helper()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		b.Skip("skipped: this reads /proc")

@@ -46,6 +46,10 @@ func runGet(ctx context.Context, s *session, c *urfave.Context) error {
 		return err
 	}
 	req := control.GetRequest{Ref: manifest, Force: c.Bool("force"), Inside: c.Args().Get(1)}
+	if req.Inside != "" && !private.Folder {
+		return usage(81, "%s is no folder", printable(private.Name)).Because("%s can be a part of a folder only", printable(req.Inside)).
+			Try("batchain get " + shellWord(c.Args().First()))
+	}
 	name := private.Name
 	if req.Inside != "" {
 		name = path.Base(path.Clean("/" + filepath.ToSlash(req.Inside)))
@@ -69,7 +73,11 @@ func runGet(ctx context.Context, s *session, c *urfave.Context) error {
 	if err != nil || out != nil {
 		return err
 	}
-	text := fmt.Sprintf("got     %s  %s  in %s", printable(res.Name), humanize.IBytes(uint64(res.Size)), res.Path)
+	size := humanize.IBytes(uint64(res.Size))
+	if info, err := os.Stat(res.Path); err == nil && info.IsDir() {
+		size = "folder"
+	}
+	text := fmt.Sprintf("got     %s  %s  in %s", printable(res.Name), size, res.Path)
 	if s.out.quiet {
 		text = res.Path
 	}
@@ -103,7 +111,7 @@ func destination(output, name string, force bool) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("get to %s: %w", path, err)
 	case info.IsDir():
-		return "", usage(70, "%s is a folder", path)
+		return "", usage(70, "%s is a folder", path).Because("a folder is never replaced").Try("-o OTHER writes to another place")
 	case !info.Mode().IsRegular() && info.Mode().Type() != os.ModeSymlink:
 		return "", usage(74, "%s is no plain file", path).Try("-o - writes to stdout")
 	case !force:

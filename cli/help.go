@@ -64,9 +64,11 @@ func (p *process) help(t *table, path []*command) error {
 
 // classicForms are the first thing that anybody sees.
 var classicForms = [][2]string{
-	{"batchain -u FILE…|-", "put files into the mesh             = batchain put"},
-	{"batchain -d REF", "get a file back                     = batchain get"},
-	{"batchain -l", "list my files                       = batchain ls"},
+	{"batchain -u FILE…|-", "put files into the mesh                = batchain put"},
+	{"batchain -d REF", "get a file back                        = batchain get"},
+	{"batchain -l", "list my files                          = batchain ls"},
+	{"batchain -a REF", "have the hosts prove that they hold it = batchain audit"},
+	{"batchain -p REF", "make anew what it has lost             = batchain repair"},
 	{"batchain -h", "this help; batchain help COMMAND for one command"},
 	{"batchain sample", "a mesh on this machine alone; batchain sample -u FILE uses it"},
 }
@@ -74,7 +76,7 @@ var classicForms = [][2]string{
 func (p *process) rootHelp(t *table) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "batchain: store files, encrypted and in pieces that can be lost, on each other's disks\n\n%s", columns(classicForms))
-	b.WriteString("\nLong forms: --upload, --download, --list, --help. REF is an id, its first characters, a\nname, or a manifest.\n")
+	b.WriteString("\nLong forms: --upload, --download, --list, --audit, --patch, --help. REF is an id, its first\ncharacters, a name, or a manifest.\n")
 	for _, group := range groups {
 		var rows [][2]string
 		for _, c := range t.commands {

@@ -119,13 +119,17 @@ func (s *session) takeWords(ctx context.Context) error {
 		return control.NewError(control.ExitPermission, 53, "these are not the words of a key").Wrap(err).Because("%v", err).
 			Try("compare them with the paper, word by word")
 	}
-	if err := node.AdoptOwnerKey(s.home, seed); errors.Is(err, node.ErrOtherOwner) {
+	var busy *node.HomeBusy
+	err = node.AdoptOwnerKey(s.home, seed)
+	switch {
+	case errors.Is(err, node.ErrOtherOwner):
 		return control.NewError(control.ExitPermission, 54, "the home belongs to another key").Wrap(err).
-			Because("%s has files that only its own key can delete and recover", s.home).Try("batchain recover --home DIR, an empty one")
-	} else if err != nil {
-		return err
+			Because("%s has files that only its own key can delete and recover", s.home).Try("--home DIR, an empty one")
+	case errors.As(err, &busy):
+		return control.NewError(control.ExitHomeBusy, 51, "the node that runs on this home has another key").Wrap(err).
+			Because("process %d holds %s", busy.PID, s.home).Try("the same command once that node has ended", "--home DIR, an empty one")
 	}
-	return nil
+	return err
 }
 
 // words asks a person, and takes what a script sends.

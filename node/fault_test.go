@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 func TestPutOptionsAreChecked(t *testing.T) {
 	n := &Node{}
 	for _, req := range []control.PutRequest{
-		{Scheme: "8-12"}, {Scheme: "0+1"}, {Durability: "high"}, {Expires: -1}, {Expires: shard.LeaseMax + 1}, {Hosts: []string{"nobody"}},
+		{Scheme: "8-12"}, {Scheme: "0+1"}, {Durability: "high"}, {Expires: -1}, {Hosts: []string{"nobody"}},
 	} {
 		_, err := n.putOptions(t.Context(), req)
 		var told *control.Error

@@ -188,7 +188,7 @@ func keepFault(err error, req control.KeepRequest) error {
 		return control.NewError(control.ExitNotFound, 4, "the file was deleted by its owner").Wrap(err)
 	case errors.Is(err, keeper.ErrHost):
 		return control.NewError(control.ExitUsage, 19, "this node cannot keep that file").Wrap(err).
-			Because("%v", err).Try("batchain keep on a machine that holds nothing of it")
+			Because("%v", err).Try("the same command on a machine that holds nothing of the file")
 	case errors.Is(err, keeper.ErrMesh):
 		return control.NewError(control.ExitUsage, 15, "%s belongs to another mesh", req.Ref).Wrap(err).
 			Because("%v", err).Try("--mesh NAME, with a home of that mesh")
