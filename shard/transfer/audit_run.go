@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	crand "crypto/rand"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/batchain/batchain/shard"
-	"github.com/batchain/batchain/wire"
 )
 
 const (
@@ -167,165 +165,4 @@ func (a *auditor) challenge(ctx context.Context, h *surveyed, all []challenge) e
 		}
 	}
 	return nil
-}
-
-func (a *auditor) verify(c challenge, slice []byte) verdict {
-	if len(slice) == 0 {
-		return verdictMissing
-	}
-	if _, err := shard.VerifyLeaf(c.id, int(a.s.contents.lengths[c.place.segment()]), c.leaf, slice); err != nil {
-		return verdictWrong
-	}
-	return verdictOK
-}
-
-// judged takes in how a host's challenges went.
-func (h *surveyed) judged(all []challenge, err error) {
-	if found(all, verdictWrong) {
-		h.state, h.why = verdictWrong, "sent other bytes than those that were stored"
-	} else if err != nil {
-		h.state, h.why = stateOf(err), reason(err)
-	}
-	for _, c := range all {
-		if c.verdict == verdictMissing {
-			i, _ := findHolding(h.shards, c.place)
-			h.shards[i] = h.shards[i].with(verdictMissing)
-		}
-	}
-	if h.state != verdictOK {
-		h.rule(h.state)
-	}
-}
-
-// rest judges what a closer look left out, by what it saw.
-func (h *surveyed) rest(looked []challenge) {
-	lost := 0
-	for _, c := range looked {
-		if c.verdict == verdictMissing {
-			lost++
-		}
-	}
-	if lost*10 < len(looked) || len(h.shards) <= closerLook {
-		return
-	}
-	seen := map[holding]bool{}
-	for _, c := range looked {
-		seen[c.place] = true
-	}
-	for i, at := range h.shards {
-		if !seen[at.with(verdictNone)] {
-			h.shards[i] = at.with(verdictMissing)
-		}
-	}
-}
-
-// rule puts a verdict on every shard that the host does not admit to miss.
-func (h *surveyed) rule(v verdict) {
-	for i, at := range h.shards {
-		if at.verdict() != verdictMissing {
-			h.shards[i] = at.with(v)
-		}
-	}
-}
-
-// full fetches every shard, one at a time from each host.
-func (a *auditor) full(ctx context.Context, hosts []*surveyed) error {
-	longest := 1
-	for _, length := range a.s.contents.lengths {
-		longest = max(longest, int(length))
-	}
-	for _, h := range hosts {
-		for _, at := range h.shards {
-			if at.verdict() == verdictOK {
-				a.progress.Total += int64(a.s.contents.lengths[at.segment()])
-			}
-		}
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(min(max(1, a.room/longest), askAtOnce))
-	for _, h := range hosts {
-		if h.state != verdictOK {
-			continue
-		}
-		group.Go(func() error { return a.readAll(ctx, h, make([]byte, longest)) })
-	}
-	return group.Wait()
-}
-
-// readAll fetches all that one host lists, until it stops answering.
-func (a *auditor) readAll(ctx context.Context, h *surveyed, buf []byte) error {
-	next := 0
-	for segment, err := range a.s.m.Segments() {
-		if err != nil {
-			return err
-		}
-		for ; next < len(h.shards) && h.shards[next].segment() == segment.Number; next++ {
-			at := h.shards[next]
-			if at.verdict() != verdictOK {
-				continue
-			}
-			body := buf[:a.s.contents.lengths[segment.Number]]
-			err := a.read(ctx, h, segment.Shards[at.index()], body)
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			v, stop := fetchVerdict(err)
-			if stop {
-				h.state, h.why = v, reason(err)
-				for i := range h.shards[next:] {
-					if h.shards[next+i].verdict() == verdictOK {
-						h.shards[next+i] = h.shards[next+i].with(v)
-					}
-				}
-				return nil
-			}
-			h.shards[next] = at.with(v)
-			a.step(int64(len(body)))
-		}
-	}
-	return nil
-}
-
-// read fetches one shard and compares its bytes.
-func (a *auditor) read(ctx context.Context, h *surveyed, id shard.ID, body []byte) error {
-	limit := auditLimit + time.Duration(len(body)>>15)*time.Second // 32 KiB/s
-	err := insist(ctx, limit, func(ctx context.Context) error {
-		return a.ask.fetch(ctx, h.peer, id, body, func(n int) { a.received.Add(int64(n)) })
-	})
-	if err == nil && shard.Sum(body) != id {
-		return wire.ErrDamaged
-	}
-	return err
-}
-
-// fetchVerdict says what a fetch shows of its shard, and whether the host is not
-// worth another.
-func fetchVerdict(err error) (v verdict, stop bool) {
-	switch {
-	case err == nil:
-		return verdictOK, false
-	case errors.Is(err, wire.ErrNotFound):
-		return verdictMissing, false
-	case errors.Is(err, wire.ErrDamaged):
-		return verdictWrong, false
-	}
-	return stateOf(err), true
-}
-
-func count(all [][]challenge) (n int) {
-	for _, some := range all {
-		if len(some) > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func found(all []challenge, v verdict) bool {
-	for _, c := range all {
-		if c.verdict == v {
-			return true
-		}
-	}
-	return false
 }

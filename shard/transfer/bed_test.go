@@ -3,20 +3,15 @@ package transfer
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -39,18 +34,6 @@ type bed struct {
 	budget int              // of buffers; small ones make many segments
 	times  exchange.Timeouts
 	lost   func(peer.ID) // called when a host cannot be reached, may be nil
-}
-
-// keeper is one host.
-type keeper struct {
-	host  host.Host
-	key   ed25519.PrivateKey
-	store *exchangetest.Store
-	keeps exchange.Store          // store, or something before it
-	admit func(bytes int64) error // asked before each request, may be nil
-	ahead time.Duration           // of its clock
-	liar  *exchangetest.Liar      // nil if it is honest
-	stop  func()
 }
 
 func newBed(t *testing.T, count int) *bed {
@@ -82,23 +65,6 @@ func (b *bed) cut(scheme shard.Scheme, length int) {
 	b.restart()
 }
 
-func newHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := crypto.UnmarshalEd25519PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := libp2p.New(libp2p.Identity(key), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.Close() })
-	return h, private
-}
-
 func (b *bed) addHost() *keeper {
 	h, key := newHost(b.t)
 	k := &keeper{host: h, key: key, store: exchangetest.NewStore()}
@@ -117,72 +83,6 @@ func (b *bed) addLiar(trick exchangetest.Trick) *keeper {
 	b.hosts = append(b.hosts, k)
 	return k
 }
-
-// serve answers for the keeper until stop.
-func (k *keeper) serve(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: asked{k.keeps, k}, Now: func() time.Time { return time.Now().Add(k.ahead) }})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
-			t.Error(err)
-		}
-	})
-	k.stop = sync.OnceFunc(func() { cancel(); wait.Wait() })
-	t.Cleanup(k.stop)
-}
-
-// asked is a keeper's store, by the keeper's clock, that asks admit before it takes
-// anything.
-type asked struct {
-	exchange.Store
-	k *keeper
-}
-
-func (a asked) Hold(asker peer.ID, from netip.Prefix, bytes int64) (int64, error) {
-	if err := a.k.ask(bytes); err != nil {
-		return 0, err
-	}
-	return a.Store.Hold(asker, from, bytes)
-}
-
-func (a asked) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
-	if err := a.k.ask(int64(lot.Offer.Length)); err != nil {
-		return time.Time{}, err
-	}
-	end, err := a.Store.Receive(ctx, lot, ready)
-	return end.Add(a.k.ahead), err
-}
-
-func (a asked) Renew(g shard.Grant, spots []shard.Spot, lease time.Duration, after []byte, limit int) ([]shard.Held, []byte, error) {
-	rows, next, err := a.Store.Renew(g, spots, lease, after, limit)
-	for i := range rows {
-		rows[i].LeaseEnd += int64(a.k.ahead / time.Second)
-	}
-	return rows, next, err
-}
-
-func (k *keeper) ask(bytes int64) error {
-	if k.admit == nil {
-		return nil
-	}
-	return k.admit(bytes)
-}
-
-// turn makes an honest keeper lie from now on.
-func (k *keeper) turn(t *testing.T, trick exchangetest.Trick) {
-	k.stop()
-	k.liar = exchangetest.Lie(k.host, k.key, mesh, trick)
-	t.Cleanup(k.liar.Stop)
-}
-
-// die takes the keeper off the network for good.
-func (k *keeper) die() {
-	k.stop()
-	k.host.Close()
-}
-
-func (k *keeper) info() peer.AddrInfo { return peer.AddrInfo{ID: k.host.ID(), Addrs: k.host.Addrs()} }
 
 // Candidates, Find and FindPeer make the bed its own Finder.
 func (b *bed) Candidates(context.Context) iter.Seq[peer.AddrInfo] {

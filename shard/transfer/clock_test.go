@@ -11,13 +11,6 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
-// set sets a keeper's clock, ahead of ours.
-func (k *keeper) set(t *testing.T, ahead time.Duration) {
-	k.stop()
-	k.ahead = ahead
-	k.serve(t)
-}
-
 // Clocks that are not far apart are no matter, whatever is done with a file.
 func TestClocksAnHourApart(t *testing.T) {
 	b := newBed(t, 6)

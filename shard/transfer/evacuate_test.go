@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/zeebo/blake3"
 
 	"github.com/batchain/batchain/shard"
@@ -233,29 +231,5 @@ func TestEvacuateErrors(t *testing.T) {
 	e.cfg.Journal = filepath.Join(l.journal, "none")
 	if _, err := e.Evacuate(t.Context(), each2[shard.Lot](nil), each2[shard.NoteLot](nil), nil, quiet); err == nil {
 		t.Error("no file to note down what has left, and no error")
-	}
-}
-
-// The lots that are drawn are the same for everybody, and even.
-func TestDrawsAreEven(t *testing.T) {
-	wins := map[peer.ID]int{}
-	for segment := range uint32(4000) {
-		var best peer.ID
-		var lowest [32]byte
-		for i := range 8 {
-			p := peer.ID(fmt.Sprint("peer", i))
-			if lot := draw(shard.Locator{1}, segment, 3, p); best == "" || string(lot[:]) < string(lowest[:]) {
-				best, lowest = p, lot
-			}
-		}
-		wins[best]++
-	}
-	for p, n := range wins {
-		if n < 400 || n > 600 {
-			t.Errorf("%s won %d of 4000", p, n)
-		}
-	}
-	if draw(shard.Locator{}, 1, 0, "a") == draw(shard.Locator{}, 0, 1, "a") {
-		t.Error("segment and index are mixed up")
 	}
 }

@@ -190,7 +190,17 @@ func newFile(t testing.TB, scheme shard.Scheme, segments, sealed, hosts int, ali
 		}
 	}
 	size := int64(segments) * int64(sealed-shard.SealOverhead)
-	err = errors.Join(w.Core(shard.Private{File: id, Name: "f", Size: size}), w.Hosts(table))
+	if err := errors.Join(w.Core(shard.Private{File: id, Name: "f", Size: size}), w.Hosts(table), placeAll(w, scheme, segments, hosts)); err != nil {
+		t.Fatal(err)
+	}
+	if f.m, err = shard.OpenManifest(bytes.NewReader(out.Bytes()), int64(out.Len())); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// placeAll ends a manifest with who holds what.
+func placeAll(w *shard.ManifestWriter, scheme shard.Scheme, segments, hosts int) (err error) {
 	for number := range uint32(segments) {
 		var placed []shard.Placement
 		for index := range scheme.Shards() {
@@ -198,13 +208,7 @@ func newFile(t testing.TB, scheme shard.Scheme, segments, sealed, hosts int, ali
 		}
 		err = errors.Join(err, w.Placed(number, placed))
 	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if f.m, err = shard.OpenManifest(bytes.NewReader(out.Bytes()), int64(out.Len())); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return errors.Join(err, w.Close())
 }
 
 func (f *file) host(n int) *member { return f.flock.hosts[f.peers[n]] }

@@ -157,16 +157,6 @@ func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
 	}
 }
 
-// wrong counts the shards that were found wrong.
-func (h *surveyed) wrong() (n int) {
-	for _, at := range h.shards {
-		if at.verdict() == verdictWrong {
-			n++
-		}
-	}
-	return n
-}
-
 // hostHealth tells of every host that holds, or should hold, a shard.
 func (s *survey) hostHealth(now time.Time) []hostHealth {
 	var all []hostHealth

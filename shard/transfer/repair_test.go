@@ -1,130 +1,12 @@
 package transfer
 
 import (
-	"context"
-	"errors"
-	"io"
 	"os"
-	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/batchain/batchain/shard"
-	"github.com/batchain/batchain/shard/exchange"
-	"github.com/batchain/batchain/wire"
 )
-
-// repair mends a file and fails the test unless that works.
-func (b *bed) repair(manifest string, opts RepairOptions) RepairResult {
-	b.t.Helper()
-	r, err := b.engine.Repair(b.t.Context(), manifest, opts, quiet)
-	if err != nil {
-		b.t.Fatalf("repair: %v", err)
-	}
-	return r
-}
-
-// metered counts what a host gives out.
-type metered struct {
-	exchange.Store
-	out *atomic.Int64
-}
-
-type meteredBody struct {
-	io.ReadSeekCloser
-	out *atomic.Int64
-}
-
-func (m metered) Open(id shard.ID) (io.ReadSeekCloser, int64, error) {
-	body, length, err := m.Store.Open(id)
-	return meteredBody{body, m.out}, length, err
-}
-
-func (b meteredBody) Read(buf []byte) (int, error) {
-	n, err := b.ReadSeekCloser.Read(buf)
-	b.out.Add(int64(n))
-	return n, err
-}
-
-// meter counts what all hosts give out from now on.
-func (b *bed) meter() *atomic.Int64 {
-	out := new(atomic.Int64)
-	for _, k := range b.hosts {
-		k.stop()
-		k.keeps = metered{k.keeps, out}
-		k.serve(b.t)
-	}
-	return out
-}
-
-// holder returns the keeper that the manifest names for an index.
-func (b *bed) holder(manifest string, segment uint32, index uint8) *keeper {
-	b.t.Helper()
-	m := b.open(manifest)
-	for s, err := range m.Segments() {
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		for _, p := range s.Placed {
-			for _, k := range b.hosts {
-				if s.Number == segment && p.Index == index && k.host.ID() == m.Hosts[p.Host].ID {
-					return k
-				}
-			}
-		}
-	}
-	b.t.Fatalf("nobody holds index %d of segment %d", index, segment)
-	return nil
-}
-
-// loseIndex has the host of an index lose its shard in every segment that want
-// picks.
-func (b *bed) loseIndex(manifest string, index uint8, want func(segment uint32) bool) (lost int) {
-	b.t.Helper()
-	for s, err := range b.open(manifest).Segments() {
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if want(s.Number) {
-			b.holder(manifest, s.Number, index).store.Lose(s.Shards[index])
-			lost++
-		}
-	}
-	return lost
-}
-
-func everySegment(uint32) bool { return true }
-
-// repairManifest exports the manifest and gives the bed an engine that has no
-// seed of the owner's.
-func (b *bed) repairManifest(manifest string) string {
-	b.t.Helper()
-	path := filepath.Join(b.t.TempDir(), "f.repair")
-	out, err := os.Create(path)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := errors.Join(b.open(manifest).Export(out), out.Close()); err != nil {
-		b.t.Fatal(err)
-	}
-	b.seed = shard.NewSeed()
-	b.restart()
-	return path
-}
-
-// healthy fails the test unless every index of every segment has a host that can
-// show it, each another one.
-func (b *bed) healthy(manifest string) {
-	b.t.Helper()
-	r, err := b.engine.Audit(b.t.Context(), manifest, AuditOptions{Full: true}, quiet)
-	if err != nil || r.Health.Margin != r.Health.FullMargin || r.Health.Lost != 0 {
-		b.t.Errorf("after the repair: %+v, %v", r, err)
-	}
-	b.apart(manifest)
-}
 
 // What is read and sent is as little as can be: Data shards and the lost ones of
 // each damaged segment, nothing of the others; and no key is needed.
@@ -284,79 +166,6 @@ func TestRepairOfDamageThatIsDenied(t *testing.T) {
 	b.get(manifest, content)
 }
 
-// With too few hosts what can be mended is, and what is missing is told.
-func TestRepairFallsShort(t *testing.T) {
-	b := newBed(t, 5)
-	b.cut(twoThree, segmentSize)
-	path, content := b.file("f", 4*segmentSize)
-	manifest := b.put(path, PutOptions{}).Manifest
-	b.hosts[0].die()
-	b.hosts[1].die()
-	avoided := b.addHost()
-	one := b.addHost()
-	full := b.addHost()
-	full.admit = func(int64) error { return wire.ErrFull }
-	opts := RepairOptions{Eager: true, Avoid: []peer.ID{avoided.host.ID()}}
-	r := b.repair(manifest, opts)
-	if r.Rebuilt != 5 || r.Shortfall == "" || r.Health.Margin != 2 || len(avoided.store.IDs()) != 0 || len(one.store.IDs()) != 5 {
-		t.Errorf("%+v", r)
-	}
-	full.admit = nil
-	if r = b.repair(manifest, opts); r.Rebuilt != 5 || r.Shortfall != "" || r.Health.Margin != 3 {
-		t.Errorf("with room for all: %+v", r)
-	}
-	b.apart(manifest)
-	b.get(manifest, content)
-}
-
-// A file that was put on fewer hosts than it has shards stays one: nobody gets
-// more of a segment than a host had.
-func TestRepairOfSharedHosts(t *testing.T) {
-	b := newBed(t, 2)
-	scheme := shard.Scheme{Data: 4, Parity: 4}
-	path, content := b.file("f", 1<<20)
-	manifest := b.put(path, PutOptions{Scheme: scheme, Colocate: true}).Manifest
-	b.hosts[1].die()
-	if r := b.repair(manifest, RepairOptions{Eager: true}); r.Rebuilt != 0 || r.Shortfall == "" || r.Health.Margin != 0 {
-		t.Errorf("one host is left: %+v", r)
-	}
-	b.addHost()
-	if r := b.repair(manifest, RepairOptions{Eager: true}); r.Rebuilt != 4 || r.Shortfall != "" || r.Health.Margin != 1 || r.Health.FullMargin != 1 {
-		t.Errorf("two hosts: %+v", r)
-	}
-	b.hosts[0].die()
-	b.addHost()
-	b.addHost()
-	if r := b.repair(manifest, RepairOptions{Eager: true}); r.Rebuilt != 4 || r.Health.Margin != 1 || len(b.hosts[3].store.IDs()) != 2 {
-		t.Errorf("three hosts: %+v", r)
-	}
-	b.get(manifest, content)
-}
-
-// A segment beyond repair is told, and keeps nobody from the others.
-func TestRepairBeyondRepair(t *testing.T) {
-	b := newBed(t, 7)
-	b.cut(twoThree, segmentSize)
-	path, _ := b.file("f", 4*segmentSize)
-	manifest := b.put(path, PutOptions{}).Manifest
-	for index := range uint8(4) {
-		b.loseIndex(manifest, index, func(segment uint32) bool { return segment == 2 })
-	}
-	mendable := b.loseIndex(manifest, 0, func(segment uint32) bool { return segment != 2 })
-	r, err := b.engine.Repair(t.Context(), manifest, RepairOptions{Eager: true}, quiet)
-	var few *UnreachableError
-	if !errors.As(err, &few) || !few.Lost() || few.Segment != 2 || few.Have != 1 || few.Damaged != 4 {
-		t.Errorf("%v", err)
-	}
-	if r.Rebuilt != mendable || r.Health.Lost != 1 || r.Health.Margin != -1 {
-		t.Errorf("%+v", r)
-	}
-	b.holder(manifest, 2, 4).die()
-	if _, err = b.engine.Repair(t.Context(), manifest, RepairOptions{Eager: true}, quiet); !errors.As(err, &few) || !few.Lost() || few.Unreachable != 1 || len(few.Hosts) != 1 {
-		t.Errorf("%v", err)
-	}
-}
-
 // A host that comes back with old shards is counted again, and nothing is deleted.
 func TestRepairAndTheHostIsBack(t *testing.T) {
 	b := newBed(t, 7)
@@ -380,21 +189,4 @@ func TestRepairAndTheHostIsBack(t *testing.T) {
 	}
 	b.holder(manifest, 0, 2).die()
 	b.get(manifest, content)
-}
-
-func TestRepairErrors(t *testing.T) {
-	b := newBed(t, 3)
-	path, _ := b.file("f", 1000)
-	manifest := b.put(path, PutOptions{}).Manifest
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := b.engine.Repair(ctx, manifest, RepairOptions{}, quiet); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if _, err := b.engine.Repair(t.Context(), path, RepairOptions{}, quiet); !errors.Is(err, shard.ErrManifest) {
-		t.Error(err)
-	}
-	if _, err := b.engine.Repair(t.Context(), path+"x", RepairOptions{}, quiet); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
-	}
 }
