@@ -28,13 +28,19 @@ const (
 	crashAt   = "STORE_CRASH_AT"   // the point, and which time it is reached
 )
 
-// TestMain becomes the process that crashes when it is told to.
+// TestMain becomes the process that crashes, or fills an index, when it is told
+// to.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		if err := crashingProcess(dir, os.Getenv(crashPart), os.Getenv(crashAt)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		os.Exit(0)
+	}
+	if dir := os.Getenv(fillDir); dir != "" {
+		n, _ := strconv.Atoi(os.Getenv(fillShards))
+		fillIndex(&bareTB{}, dir, n)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -21,8 +21,13 @@ func OpenIndex(dir string) (*badger.DB, error) {
 	return db, nil
 }
 
+// indexOptions bounds what Badger takes. A compaction builds eight tables and
+// more at one time, each in twice its room: so they are small on every level.
+// With a base level of 128 MiB an index of a million shards has two levels, and
+// a compaction of what a pass of expiry has written touches fewer pages than
+// with more.
 func indexOptions(dir string) badger.Options {
-	return badger.DefaultOptions(dir).
+	options := badger.DefaultOptions(dir).
 		WithLogger(nil).
 		WithSyncWrites(true).
 		WithMemTableSize(8 << 20).
@@ -31,7 +36,10 @@ func indexOptions(dir string) badger.Options {
 		WithValueLogFileSize(64 << 20).
 		WithBlockCacheSize(0).
 		WithCompression(options.None).
+		WithBaseLevelSize(128 << 20).
 		WithMetricsEnabled(false)
+	options.TableSizeMultiplier = 1
+	return options
 }
 
 // errStopped means that Run has ended.
