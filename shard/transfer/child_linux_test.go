@@ -10,6 +10,8 @@ func child(part string) int {
 		return childPut()
 	case "get":
 		return childGet()
+	case "repair":
+		return childRepair()
 	case "memory":
 		return childMemory()
 	}

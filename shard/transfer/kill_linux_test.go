@@ -29,7 +29,7 @@ type order struct {
 	Budget   int
 	Seed     []byte
 	Hosts    []peer.AddrInfo
-	Path     string // file to put, manifest to get
+	Path     string // file to put, manifest to get or to mend
 	Out      string
 	Stream   int64  // bytes to generate and put
 	FileSize uint64 // the largest file it may write; 0 = any
