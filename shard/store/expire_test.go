@@ -308,8 +308,14 @@ func TestStaleDueRows(t *testing.T) {
 	o := newOwner(t, 1)
 	data := randomBytes(100)
 	mustReceive(t, h.store, o.lot(t, data, 0, 0), data)
+	mustPutNote(t, h.store, o.note(t, 1, 1, []byte("note")))
+	note := noteAt{o.grant.Locator, admin(o.grant.Admin), 1}
+	other := noteAt{o.grant.Locator, admin{2}, 1}
 	err := h.store.update(func(b *batch) error {
-		for _, row := range [][]byte{leaseKey(shard.Sum(data), admin(o.grant.Admin)), leaseKey(shard.ID{1}, admin{2}), []byte("s?")} {
+		for _, row := range [][]byte{
+			leaseKey(shard.Sum(data), admin(o.grant.Admin)), leaseKey(shard.ID{1}, admin{2}), []byte("s?"),
+			note.key(keyNote), other.key(keyNote),
+		} {
 			if err := b.reschedule(row, 0, clock.now().Unix()); err != nil {
 				return err
 			}
@@ -323,6 +329,11 @@ func TestStaleDueRows(t *testing.T) {
 	mustExpire(t, h.store)
 	if rows, _, err := h.store.Held(o.grant.Admin, nil, 10); err != nil || len(rows) != 1 {
 		t.Errorf("held %v: %v", rows, err)
+	}
+	var row noteRow
+	err = h.store.view(func(tx tx) error { _, err := tx.get(note.key(keyNote), &row); return err })
+	if err != nil || row.End == 0 || row.Trash != 0 {
+		t.Errorf("note %+v: %v", row, err)
 	}
 	checkWhole(t, h.store)
 }

@@ -113,6 +113,32 @@ func TestNotesInTrash(t *testing.T) {
 	}
 }
 
+// TestNotesOutOfTrash renews for less than a note's lease has left, once the
+// clock is right again: it leaves the trash, and keeps its end.
+func TestNotesOutOfTrash(t *testing.T) {
+	var clock testClock
+	h := newHome(t, clock.use)
+	o := newOwner(t, 1)
+	lot := o.note(t, 1, 1, []byte("a"))
+	end, err := h.store.PutNote(lot)
+	must(t, err)
+	clock.jump(1000 * day)
+	mustExpire(t, h.store)
+	clock.pass(2 * time.Hour)
+	mustExpire(t, h.store)
+	clock.jump(-1000 * day)
+	if _, _, err := h.store.Renew(o.grant, nil, time.Hour, nil, 10); err != nil {
+		t.Fatal(err)
+	}
+	var row noteRow
+	at := noteAt{o.grant.Locator, admin(o.grant.Admin), 1}
+	err = h.store.view(func(tx tx) error { _, err := tx.get(at.key(keyNote), &row); return err })
+	if err != nil || row.Trash != 0 || row.End != end.Unix() {
+		t.Errorf("note %+v, its lease was to end at %d: %v", row, end.Unix(), err)
+	}
+	checkWhole(t, h.store)
+}
+
 // TestNotesAreRenewed renews all of a file: its notes, and nobody else's.
 func TestNotesAreRenewed(t *testing.T) {
 	var clock testClock
