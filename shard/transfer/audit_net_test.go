@@ -113,6 +113,32 @@ func (b *bed) audit(manifest string, opts AuditOptions, want Health) map[string]
 	return all
 }
 
+// A host that left, whose shards somebody else has brought to another, is no
+// finding for an owner whose manifest still names it; until that one is gone too.
+func TestAuditOfAHostThatNobodyMisses(t *testing.T) {
+	b := newBed(t, 5)
+	b.cut(twoThree, segmentSize)
+	path, _ := b.file("f", 3*(segmentSize-shard.SealOverhead))
+	manifest := b.put(path, PutOptions{Scheme: twoThree}).Manifest
+	_, keepers := b.other(manifest)
+	gone, heir := b.hosts[0], b.addHost()
+	gone.die()
+	if r := b.repair(keepers, RepairOptions{Eager: true}); r.Rebuilt != 3 {
+		t.Fatalf("%+v", r)
+	}
+	b.known[heir.host.ID()] = true
+	left := gone.host.ID().String()
+	all := b.audit(manifest, AuditOptions{}, Health{Segments: 3, Hosts: 5, Margin: 3, FullMargin: 3})
+	if report, told := all[left]; told || len(all) != 5 {
+		t.Errorf("of %d hosts one has left: %+v", len(all), report)
+	}
+	heir.die()
+	all = b.audit(manifest, AuditOptions{}, Health{Segments: 3, Hosts: 4, Margin: 2, FullMargin: 3})
+	if all[left].Unreachable != 3 {
+		t.Errorf("now it is missed: %+v", all)
+	}
+}
+
 func TestAuditErrors(t *testing.T) {
 	b, manifest, _ := putFile(t, 2)
 	if _, err := b.engine.Audit(t.Context(), manifest+"x", AuditOptions{}, quiet); !errors.Is(err, os.ErrNotExist) {
