@@ -18,7 +18,6 @@ import (
 	"github.com/batchain/batchain/shard/keeper"
 	"github.com/batchain/batchain/shard/store"
 	"github.com/batchain/batchain/shard/transfer"
-	"github.com/batchain/batchain/wire"
 )
 
 // openHome takes the home and, for a host, opens its index.
@@ -216,17 +215,18 @@ func (n *Node) stored(l shard.Locator) {
 }
 
 // announced is the store as others reach it: what they delete is announced no
-// more, and nothing is taken of a file that is kept here.
+// more, and who becomes a host of a file is its keeper no more.
 type announced struct {
 	*store.Store
 	table  *kad.Table
 	keeper *keeper.Keeper
 }
 
-// Receive takes a shard in, unless this node is a keeper of its file.
+// Receive takes a shard in. A keeper is asked only when nobody else can take it,
+// and gives way: with the manifest it could make up proofs from other hosts' bytes.
 func (a *announced) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
-	if a.keeper.Keeps(lot.Grant) {
-		return time.Time{}, wire.ErrFull.With("this peer is a keeper of the file and cannot be its host")
+	if err := a.keeper.Resign(lot.Grant); err != nil {
+		return time.Time{}, err
 	}
 	return a.Store.Receive(ctx, lot, ready)
 }

@@ -265,15 +265,6 @@ func (k *Keeper) merge(c *charge, from peer.ID, m shard.Charge) {
 	}
 }
 
-// Keeps reports whether this node has the repair manifest of a file. Then it
-// must not be a host of it: it could make up proofs from the other hosts' bytes.
-func (k *Keeper) Keeps(grant shard.Grant) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	c := k.charges[ownerOf(grant)]
-	return c != nil && c.Manifest > 0
-}
-
 // Turn implements [exchange.Keeper].
 func (k *Keeper) Turn(_ context.Context, from peer.ID, grant shard.Grant) (shard.Turn, error) {
 	k.mu.Lock()

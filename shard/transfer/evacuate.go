@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/batchain/batchain/shard"
@@ -40,7 +39,7 @@ type evacuation struct {
 	choose sync.Mutex  // held from the look at what a host has until it is counted
 
 	mu     sync.Mutex
-	homes  map[shard.Locator]func() map[peer.ID]bool
+	homes  map[shard.Locator]func() homes
 	result EvacuateResult
 }
 
@@ -59,7 +58,7 @@ func (e *Engine) Evacuate(ctx context.Context, lots iter.Seq2[shard.Lot, error],
 	}
 	v := &evacuation{
 		e: e, open: open, report: report, gone: gone, takers: e.newTakers(1, shard.LeaseDefault, nil),
-		homes: map[shard.Locator]func() map[peer.ID]bool{}, result: EvacuateResult{Why: map[string]int{}},
+		homes: map[shard.Locator]func() homes{}, result: EvacuateResult{Why: map[string]int{}},
 	}
 	err = v.run(ctx, lots, notes)
 	return v.result, errors.Join(err, gone.close())

@@ -53,30 +53,40 @@ func (v *evacuation) passNote(ctx context.Context, n shard.NoteLot, _ []byte) er
 // maxHomes is of how many files the hosts are kept in mind.
 const maxHomes = 1 << 10
 
-// homesOf returns who announced a file: its hosts. The routing layer is asked
-// once.
-func (v *evacuation) homesOf(ctx context.Context, file shard.Locator) map[peer.ID]bool {
+// homesOf returns who announced a file: its hosts, and its keepers. The routing
+// layer is asked once.
+func (v *evacuation) homesOf(ctx context.Context, file shard.Locator) homes {
 	v.mu.Lock()
 	look := v.homes[file]
 	if look == nil {
 		if len(v.homes) >= maxHomes {
 			clear(v.homes)
 		}
-		look = sync.OnceValue(func() map[peer.ID]bool { return v.findHomes(ctx, file) })
+		look = sync.OnceValue(func() homes { return v.findHomes(ctx, file) })
 		v.homes[file] = look
 	}
 	v.mu.Unlock()
 	return look()
 }
 
-func (v *evacuation) findHomes(ctx context.Context, file shard.Locator) map[peer.ID]bool {
-	look, cancel := context.WithTimeout(ctx, locateTime)
-	defer cancel()
-	homes := map[peer.ID]bool{}
-	for p := range v.e.cfg.Finder.Find(look, file) {
-		if homes[p.ID] = true; len(homes) >= maxCandidates {
-			break
-		}
+// homes are the peers of a file: true for its hosts, false for its keepers.
+type homes map[peer.ID]bool
+
+// rank is what is added to the rank of a keeper, see [rankLate].
+func (h homes) rank(p peer.ID) int {
+	if _, keeper := h[p]; keeper {
+		return rankLate
 	}
-	return homes
+	return 0
+}
+
+func (v *evacuation) findHomes(ctx context.Context, file shard.Locator) homes {
+	found := homes{}
+	for _, p := range v.e.announced(ctx, file.Keepers()) {
+		found[p.ID] = false
+	}
+	for _, p := range v.e.announced(ctx, file) {
+		found[p.ID] = true
+	}
+	return found
 }

@@ -59,7 +59,7 @@ func (v *evacuation) read(o shard.Offer, buf []byte) ([]byte, error) {
 
 // errNoTaker means that every host that has room has shards of the file, failed,
 // or said no.
-var errNoTaker = errors.New("no other host has room")
+var errNoTaker = errors.New("no other peer that holds none of the file has room")
 
 // place finds a host for a shard and brings it there.
 func (v *evacuation) place(ctx context.Context, lot shard.Lot, body []byte) (shard.Receipt, error) {
@@ -70,7 +70,7 @@ func (v *evacuation) place(ctx context.Context, lot shard.Lot, body []byte) (sha
 	s := spot{lot.Grant.Locator, o.Segment, o.Index, int64(o.Length)}
 	tried := map[peer.ID]bool{}
 	for {
-		p, ok := v.pick(ctx, s, o, func(p peer.ID) bool {
+		p, ok := v.pick(ctx, s, o, homes, func(p peer.ID) bool {
 			return tried[p] || homes[p] && !v.gone.heir(o, p)
 		})
 		if !ok {
@@ -93,14 +93,14 @@ func (v *evacuation) place(ctx context.Context, lot shard.Lot, body []byte) (sha
 
 // pick chooses a host, one that has fewer shards of the segment from here
 // first, and counts the shard there.
-func (v *evacuation) pick(ctx context.Context, s spot, o shard.Offer, never func(peer.ID) bool) (peer.ID, bool) {
+func (v *evacuation) pick(ctx context.Context, s spot, o shard.Offer, of homes, never func(peer.ID) bool) (peer.ID, bool) {
 	v.choose.Lock()
 	defer v.choose.Unlock()
 	p, ok := v.takers.pick(ctx, s, func(a answer) int {
 		if never(a.peer) {
 			return -1
 		}
-		return v.gone.share(o, a.peer, 0)
+		return v.gone.share(o, a.peer, 0) + of.rank(a.peer)
 	})
 	if ok {
 		v.gone.claim(o, p)

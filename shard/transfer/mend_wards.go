@@ -21,11 +21,14 @@ type wards struct {
 }
 
 // What makes a host come later: it has another shard of the segment, it lost
-// one, or a host of the segment is in its network.
+// one, or a host of the segment is in its network. A keeper comes last of all:
+// whoever has the manifest had better hold no shard, but a shard at a keeper,
+// who then lets the file go, is better than none.
 const (
 	rankNetwork = 1
 	rankLost    = 2
 	rankLoad    = 4
+	rankLate    = 1 << 20
 )
 
 // rank says in which order a host is considered for an index; below 0: never.

@@ -38,7 +38,7 @@ type takers struct {
 	e     *Engine
 	bytes int64 // of room that each must have
 	lease time.Duration
-	never map[peer.ID]bool // are not asked for anything
+	late  map[peer.ID]bool // come after all others: keepers, who then give way
 
 	asking  sync.Mutex // held while candidates are asked
 	mu      sync.Mutex
@@ -48,10 +48,10 @@ type takers struct {
 	refused map[string]int // why others do not take any, and how many
 }
 
-func (e *Engine) newTakers(bytes int64, lease time.Duration, never []peer.ID) *takers {
-	t := &takers{e: e, bytes: bytes, lease: lease, never: map[peer.ID]bool{}, refused: map[string]int{}}
-	for _, p := range never {
-		t.never[p] = true
+func (e *Engine) newTakers(bytes int64, lease time.Duration, late []peer.ID) *takers {
+	t := &takers{e: e, bytes: bytes, lease: lease, late: map[peer.ID]bool{}, refused: map[string]int{}}
+	for _, p := range late {
+		t.late[p] = true
 	}
 	return t
 }
@@ -72,11 +72,9 @@ func (t *takers) ask(ctx context.Context, d time.Duration) {
 		if a.takes || a.why != "no answer" {
 			t.heard = append(t.heard, a.peer)
 		}
-		switch {
-		case t.never[a.peer]:
-		case a.takes:
+		if a.takes {
 			t.yes = append(t.yes, a)
-		default:
+		} else {
 			t.refused[a.why]++
 		}
 	}
@@ -121,6 +119,9 @@ func (t *takers) lowest(s spot, rank func(answer) int) (peer.ID, bool) {
 		at := rank(*a)
 		if at < 0 || a.free < s.length {
 			continue
+		}
+		if t.late[a.peer] {
+			at += rankLate
 		}
 		drawn := draw(s.file, s.segment, s.index, a.peer)
 		if best == nil || at < first || at == first && bytes.Compare(drawn[:], lot[:]) < 0 {

@@ -19,7 +19,7 @@ import (
 // keeper does: segments in danger only, see [Engine.Repair].
 type RepairOptions struct {
 	Eager bool          // all that is lost, hosts that do not answer now among them
-	Avoid []peer.ID     // never get a shard: the file's keepers
+	Avoid []peer.ID     // get a shard only when nobody else can: the file's keepers
 	Lease time.Duration // asked of new hosts; 0: [shard.LeaseDefault]
 	Audit AuditOptions  // of the audit before
 }

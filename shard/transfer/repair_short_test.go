@@ -20,18 +20,37 @@ func TestRepairFallsShort(t *testing.T) {
 	manifest := b.put(path, PutOptions{}).Manifest
 	b.hosts[0].die()
 	b.hosts[1].die()
-	avoided := b.addHost()
 	one := b.addHost()
 	full := b.addHost()
 	full.admit = func(int64) error { return wire.ErrFull }
-	opts := RepairOptions{Eager: true, Avoid: []peer.ID{avoided.host.ID()}}
+	opts := RepairOptions{Eager: true}
 	r := b.repair(manifest, opts)
-	if r.Rebuilt != 5 || r.Shortfall == "" || r.Health.Margin != 2 || len(avoided.store.IDs()) != 0 || len(one.store.IDs()) != 5 {
+	if r.Rebuilt != 5 || r.Shortfall == "" || r.Health.Margin != 2 || len(one.store.IDs()) != 5 {
 		t.Errorf("%+v", r)
 	}
 	full.admit = nil
 	if r = b.repair(manifest, opts); r.Rebuilt != 5 || r.Shortfall != "" || r.Health.Margin != 3 {
 		t.Errorf("with room for all: %+v", r)
+	}
+	b.apart(manifest)
+	b.get(manifest, content)
+}
+
+// A keeper gets a shard only when nobody else can take it.
+func TestRepairAvoids(t *testing.T) {
+	b := newBed(t, 5)
+	b.cut(twoThree, segmentSize)
+	path, content := b.file("f", 4*segmentSize)
+	manifest := b.put(path, PutOptions{}).Manifest
+	avoided, other := b.addHost(), b.addHost()
+	opts := RepairOptions{Eager: true, Avoid: []peer.ID{avoided.host.ID()}}
+	b.hosts[0].die()
+	if r := b.repair(manifest, opts); r.Rebuilt != 5 || r.Shortfall != "" || len(avoided.store.IDs()) != 0 || len(other.store.IDs()) != 5 {
+		t.Errorf("with another host: %d shards at the one avoided, %+v", len(avoided.store.IDs()), r)
+	}
+	b.hosts[1].die()
+	if r := b.repair(manifest, opts); r.Rebuilt != 5 || r.Shortfall != "" || len(avoided.store.IDs()) != 5 {
+		t.Errorf("with no other: %d shards at the one avoided, %+v", len(avoided.store.IDs()), r)
 	}
 	b.apart(manifest)
 	b.get(manifest, content)
