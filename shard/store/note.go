@@ -34,6 +34,8 @@ func (s *Store) PutNote(lot shard.NoteLot) (leaseEnd time.Time, err error) {
 	if err := checkNote(lot); err != nil {
 		return time.Time{}, fmt.Errorf("put note: %w", s.metrics.reject(err))
 	}
+	s.taking.RLock()
+	defer s.taking.RUnlock()
 	now, diskFree := s.now(), s.diskFree()
 	var row noteRow
 	err = s.update(func(b *batch) (err error) {
@@ -146,6 +148,9 @@ func (s *Store) admitNote(b *batch, row noteRow, diskFree int64) error {
 	s.expireHolds()
 	if row.size() > s.quotaLeft(row.payer(), used) {
 		return wire.ErrQuota
+	}
+	if s.closed { // room that an earlier note gave back is none
+		return wire.ErrFull
 	}
 	waiting := b.count.taken() - s.count.taken()
 	if row.size() > s.room(diskFree, s.holds[row.payer().peer].bytes)-waiting {

@@ -28,8 +28,8 @@ import (
 // [wire.ErrDeleted], [wire.ErrFull] (also when the disk refuses to write),
 // [wire.ErrQuota], [wire.ErrTooBig], [wire.ErrBadRequest], and
 // [wire.ErrDamaged] when the bytes are not the shard's; of these nothing is
-// kept. After any other error, the reader's or that of ctx, what came is kept
-// for [KeepTime].
+// kept. After any other error, the reader's or that of ctx, and when the store
+// stops taking meanwhile (see [Store.Take]), what came is kept for [KeepTime].
 func (s *Store) Receive(ctx context.Context, lot shard.Lot, ready func(offset int64) (io.Reader, error)) (leaseEnd time.Time, err error) {
 	began := s.now()
 	end, err := s.receive(ctx, lot, ready)
@@ -109,6 +109,8 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 	if err != nil {
 		return leased{}, err
 	}
+	s.taking.RLock()
+	defer s.taking.RUnlock()
 	more := &transfer{payer: lease.payer()}
 	if !slices.Contains(lease.Places, place{Segment: lot.Offer.Segment, Index: lot.Offer.Index}) {
 		if err := s.reserve(more, placeCost); err != nil {
@@ -125,8 +127,14 @@ func (s *Store) leaseStored(lot shard.Lot) (leased, error) {
 	return got, err
 }
 
-// place puts the filled temporary file where shards lie and commits it.
+// place puts the filled temporary file where shards lie and commits it. A store
+// that takes nothing any more keeps it as that of a broken transfer.
 func (s *Store) place(t *transfer, lot shard.Lot) (time.Time, error) {
+	s.taking.RLock()
+	defer s.taking.RUnlock()
+	if s.refuses() {
+		return time.Time{}, s.putOff(t, wire.ErrFull)
+	}
 	unlock := s.files.lock(t.shard)
 	defer unlock()
 	there, err := s.inPlace(t)

@@ -75,6 +75,8 @@ type Store struct {
 	started bool         // guarded by gate
 	stopped bool         // guarded by gate
 
+	taking sync.RWMutex // held for reading by what commits anything new
+
 	steady   steadyClock
 	expiring sync.Mutex // held by a pass of expire
 	passed   int64      // no row is due before; Unix seconds; guarded by expiring
@@ -87,7 +89,7 @@ type Store struct {
 	byNetwork map[string]int64  // Σ transfer.charge of one network
 	holds     map[peer.ID]hold
 	held      int64            // Σ hold.bytes
-	closed    bool             // nothing new is taken
+	closed    bool             // nothing new is taken; changes under taking, too
 	heldBy    map[string]int64 // Σ hold.bytes of one network
 
 	// Tests set these, before Run.

@@ -133,6 +133,15 @@ func (s *Store) fill(ctx context.Context, t *transfer, intent *op, ready func(in
 	return unbroken(err)
 }
 
+// putOff keeps the filled temporary file for the next try, and returns err.
+func (s *Store) putOff(t *transfer, err error) error {
+	t.kept = int64(t.length) - int64(t.length)%groupSize
+	if t.kept == 0 || s.keepsEnough() {
+		return s.abandon(t, err)
+	}
+	return err
+}
+
 // keepsEnough reports whether no more broken transfers may be kept.
 func (s *Store) keepsEnough() bool {
 	s.mu.Lock()
