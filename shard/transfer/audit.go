@@ -15,7 +15,8 @@ import (
 // random leaves.
 type AuditOptions struct {
 	Full   bool // every byte is fetched and compared
-	Leaves int  // asked of each host; 0: [AuditLeaves]
+	Leaves int  // asked of each host; 0: [AuditLeaves]. What is looked at more closely grows with it
+	whole  bool // doubted hosts are read whole: a person asked for a repair
 }
 
 // AuditLeaves is how many leaves of 16 KiB a host has to show by default, of all
@@ -177,6 +178,9 @@ func (s *survey) health(now time.Time) (Health, error) {
 		h.Margin = min(h.Margin, margin)
 		if atRisk[margin] += int64(segment.Sealed); margin < 0 {
 			h.Lost++
+			if s.margin(segment.at, func(a at) bool { return a.verdict != verdictWrong && a.verdict != verdictMissing }) < 0 {
+				h.Gone++
+			}
 		}
 		most, shared = max(most, shard.Margin(s.m.Scheme, segment.Placed)), shared || sharesHosts(segment.Placed)
 	}

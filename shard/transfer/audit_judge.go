@@ -31,15 +31,16 @@ func (h *surveyed) judged(all []challenge, err error) {
 	}
 }
 
-// rest judges what a closer look left out, by what it saw.
-func (h *surveyed) rest(looked []challenge) {
+// rest judges what a closer look at no more than most shards left out, by what it
+// saw.
+func (h *surveyed) rest(looked []challenge, most int) {
 	lost := 0
 	for _, c := range looked {
 		if c.verdict == verdictMissing {
 			lost++
 		}
 	}
-	if lost*10 < len(looked) || len(h.shards) <= closerLook {
+	if lost*10 < len(looked) || len(looked) < most {
 		return
 	}
 	seen := map[holding]bool{}

@@ -175,7 +175,7 @@ func TestCloserLookHasABound(t *testing.T) {
 			looked = append(looked, c)
 		}
 		one.judged(looked, nil)
-		one.rest(looked)
+		one.rest(looked, closerLook)
 		want := lost
 		if name == "many" {
 			want += 2 * closerLook

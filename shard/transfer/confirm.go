@@ -72,11 +72,18 @@ func (p *put) confirmMeanwhile(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			p.warrant().renewAt(ctx, p.journal.everyHost(), p.opts.Lease, &contents{shards: p.scheme.Shards()})
+			p.confirmSome(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// confirmSome confirms what the journal knows by now: no host can have more of it
+// than there is.
+func (p *put) confirmSome(ctx context.Context) {
+	shards := p.scheme.Shards()
+	p.warrant().renewAt(ctx, p.journal.everyHost(), p.opts.Lease, &contents{shards: shards}, p.journal.begun()*shards)
 }
 
 func (p *put) warrant() *warrant {
@@ -93,7 +100,7 @@ func (p *put) confirm(ctx context.Context, count int, last bool) (lacking int, e
 	}
 	p.kept, p.doubtful = map[peer.ID]kept{}, map[peer.ID]bool{}
 	for began := time.Now(); ; {
-		maps.Copy(p.kept, p.warrant().renewAt(ctx, hosts, p.opts.Lease, c))
+		maps.Copy(p.kept, p.warrant().renewAt(ctx, hosts, p.opts.Lease, c, c.size()))
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}

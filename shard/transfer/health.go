@@ -22,6 +22,7 @@ type Health struct {
 	FullMargin int   // the same, when every shard is where it was put
 	AtRisk     int64 // sealed bytes in segments whose margin is at most FullMargin/2
 	Lost       int   // segments beyond repair now: fewer than Data indices are believed good
+	Gone       int   // of them would be even if every host came back that does not answer
 }
 
 // HealthSuffix is what the health file of a manifest is called beyond the
@@ -41,12 +42,13 @@ type healthFile struct {
 	AtRisk     int64        `cbor:"7,keyasint"`
 	Lost       int          `cbor:"8,keyasint"`
 	Hosts      []hostHealth `cbor:"9,keyasint"`
+	Gone       int          `cbor:"10,keyasint,omitempty"`
 }
 
 // hostHealth is one host in a health file.
 type hostHealth struct {
 	Peer    peer.ID `cbor:"1,keyasint"`
-	Seen    int64   `cbor:"2,keyasint"`           // when it last answered, Unix seconds; 0: never
+	Seen    int64   `cbor:"2,keyasint"`           // when it last proved what it was asked for, Unix seconds; 0: never
 	Verdict verdict `cbor:"3,keyasint"`           // its state at the last audit
 	Shards  int     `cbor:"4,keyasint"`           // it had then, or when it last answered
 	Wrong   int     `cbor:"5,keyasint,omitempty"` // of them were found wrong
@@ -72,7 +74,7 @@ func ReadHealth(manifest string) (Health, bool) {
 	}
 	return Health{
 		Checked: time.Unix(f.Checked, 0), Segments: f.Segments, Hosts: f.Good, Margin: f.Margin,
-		FullMargin: f.FullMargin, AtRisk: f.AtRisk, Lost: f.Lost,
+		FullMargin: f.FullMargin, AtRisk: f.AtRisk, Lost: f.Lost, Gone: f.Gone,
 	}, true
 }
 
@@ -103,7 +105,7 @@ func parseHealth(data []byte) (f healthFile, ok bool) {
 
 func (f healthFile) sane() bool {
 	return f.Version == healthVersion && f.Checked > 0 && f.Segments > 0 && f.Good >= 0 && f.Margin >= -1 && f.FullMargin >= -1 &&
-		f.AtRisk >= 0 && f.Lost >= 0 && f.Lost <= f.Segments && len(f.Hosts) <= maxHealthHosts &&
+		f.AtRisk >= 0 && f.Lost >= 0 && f.Lost <= f.Segments && f.Gone >= 0 && f.Gone <= f.Lost && len(f.Hosts) <= maxHealthHosts &&
 		!slices.ContainsFunc(f.Hosts, func(h hostHealth) bool {
 			return int(h.Verdict) >= len(verdictNames) || h.Shards < 0 || h.Peer.Validate() != nil
 		})
@@ -118,7 +120,8 @@ func (f healthFile) encode() ([]byte, error) {
 	return wire.AppendFrame(nil, healthKind, append(payload, body...)), nil
 }
 
-// seen is when each host last answered; those that never did are not in it.
+// seen is when each host last proved what it was asked for; those that never did
+// are not in it.
 func (f healthFile) seen() map[peer.ID]time.Time {
 	times := map[peer.ID]time.Time{}
 	for _, h := range f.Hosts {
@@ -143,7 +146,7 @@ func (f healthFile) doubts() map[peer.ID]bool {
 func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
 	f := healthFile{
 		Version: healthVersion, Checked: health.Checked.Unix(), Segments: health.Segments, Good: health.Hosts, Margin: health.Margin,
-		FullMargin: health.FullMargin, AtRisk: health.AtRisk, Lost: health.Lost, Hosts: s.hostHealth(health.Checked),
+		FullMargin: health.FullMargin, AtRisk: health.AtRisk, Lost: health.Lost, Gone: health.Gone, Hosts: s.hostHealth(health.Checked),
 	}
 	data, err := f.encode()
 	if err == nil {
@@ -167,6 +170,9 @@ func (s *survey) hostHealth(now time.Time) []hostHealth {
 			continue
 		}
 		one := hostHealth{Peer: h.peer, Verdict: h.state, Shards: shards, Wrong: h.wrong()}
+		if h.doubt && h.state != verdictOK {
+			one.Wrong = max(one.Wrong, 1) // it has not shown that it is better now
+		}
 		if !h.seen.IsZero() {
 			one.Seen = h.seen.Unix()
 		}

@@ -167,6 +167,13 @@ func (j *journal) stale(now time.Time) bool {
 	return j.oldest != 0 && now.Sub(time.Unix(j.oldest, 0)) > trustTime
 }
 
+// begun is how many segments there are by now.
+func (j *journal) begun() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.segments)
+}
+
 // everyHost returns the hosts that gave receipts.
 func (j *journal) everyHost() []peer.ID {
 	j.mu.Lock()

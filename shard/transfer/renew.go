@@ -45,7 +45,7 @@ func (e *Engine) Renew(ctx context.Context, manifest string, lease time.Duration
 		return 0, 0, err
 	}
 	last, _ := readHealthFile(manifest)
-	kept := e.warrant(m).renewAt(ctx, e.knownHosts(ctx, m, last), lease, c)
+	kept := e.warrant(m).renewAt(ctx, e.knownHosts(ctx, m, last), lease, c, c.size())
 	for _, k := range kept {
 		if len(k.places) > 0 {
 			hosts++
@@ -90,9 +90,10 @@ type kept struct {
 	err    error     // why it promised no more
 }
 
-// renewAt has every host prolong all that it keeps of the file, all hosts at
-// once, one batch each.
-func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Duration, c *contents) map[peer.ID]kept {
+// renewAt has every host prolong all that it keeps of the file, at most most
+// shards, all hosts at once, one batch each. What is not in c is prolonged and not
+// returned.
+func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Duration, c *contents, most int) map[peer.ID]kept {
 	var (
 		mu    sync.Mutex
 		wait  sync.WaitGroup
@@ -104,7 +105,7 @@ func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Durat
 		wait.Go(func() {
 			defer func() { <-slots }()
 			var k kept
-			k.err = w.renewAll(ctx, p, uint32(lease/time.Second), c.size(), func(r shard.Receipt) {
+			k.err = w.renewAll(ctx, p, uint32(lease/time.Second), most, func(r shard.Receipt) {
 				if c.has(r.Shard, r.Segment, r.Index, r.Length) && len(k.places) < c.size()+maxCandidates {
 					k.places = append(k.places, newHolding(r.Segment, r.Index))
 				}

@@ -115,6 +115,7 @@ func (e *Engine) newRepair(ctx context.Context, m *shard.Manifest, manifest stri
 	if err != nil {
 		return nil, RepairResult{}, err
 	}
+	opts.Audit.whole = opts.Eager
 	s, received, err := e.inspect(ctx, m, manifest, opts.Audit, report)
 	if err != nil {
 		return nil, RepairResult{}, err

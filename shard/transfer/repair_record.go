@@ -45,7 +45,9 @@ func (r *repair) placed(p peer.ID, segment uint32, index uint8) {
 		r.s.hosts, r.number[p] = append(r.s.hosts, &surveyed{peer: p}), i
 	}
 	h := r.s.hosts[i]
-	h.state, h.why, h.seen, h.known = verdictOK, "", time.Now(), 0
+	if h.state == verdictNone || h.state == verdictOK { // who took a shard has not proved the others
+		h.state, h.seen, h.known = verdictOK, time.Now(), 0
+	}
 	if _, had := findHolding(h.shards, newHolding(segment, index)); had {
 		r.s.judge(i, segment, index, verdictOK)
 		return

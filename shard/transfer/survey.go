@@ -49,7 +49,7 @@ type surveyed struct {
 	peer   peer.ID
 	state  verdict   // OK: it listed all; timeout, unreachable, refused; wrong: an audit caught it lying
 	why    string    // a few words, "" when it answered
-	seen   time.Time // when it last answered, now or by the health file; zero: never
+	seen   time.Time // when it last proved what it was asked for, by the health file until it is audited; zero: never
 	doubt  bool      // it had wrong shards at the last audit
 	known  int       // shards it had at the last audit, where it is not listed otherwise and does not answer
 	alien  int       // rows that were left out
@@ -206,7 +206,7 @@ func (s *survey) listed(h *surveyed, err error) {
 	if err != nil {
 		rest, h.why = h.state, reason(err)
 	} else {
-		h.seen, h.known = time.Now(), 0
+		h.known = 0
 	}
 	h.shards, h.extra = sorted(append(h.shards, h.extra...)), nil
 	for i, at := range h.shards {
