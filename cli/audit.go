@@ -119,8 +119,11 @@ func totals(res control.AuditResult) auditTotals {
 // healthText is how many hosts may be lost, of those that might be when every
 // shard is in its place.
 func healthText(h control.Health) string {
-	if h.Margin < 0 {
+	switch {
+	case h.Gone > 0:
 		return "LOST"
+	case h.Margin < 0:
+		return "NOT NOW"
 	}
 	return fmt.Sprintf("%d/%d", h.Margin, h.FullMargin)
 }

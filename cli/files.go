@@ -40,6 +40,8 @@ type fileLine struct {
 	Full     int        `json:"full_margin"`
 	AtRisk   int64      `json:"at_risk"` // bytes in segments with at most half of the full margin
 	Lost     int        `json:"lost"`    // segments that could not be had at the last check
+	Gone     int        `json:"gone"`    // of them, those that no silent host could bring back
+	Expires  *time.Time `json:"expires"` // null: never
 	Checked  *time.Time `json:"checked"` // null: never
 	Folder   bool       `json:"folder"`
 	Repair   bool       `json:"repair"`
@@ -51,10 +53,13 @@ func lineOf(f node.File) fileLine {
 	l := fileLine{ID: f.ID, Name: f.Name, Size: f.Size, Manifest: f.Path, Scheme: f.Scheme.String(), Segments: f.Segments,
 		Hosts: f.Hosts, Margin: f.Margin, Full: f.Scheme.Parity, Folder: f.Folder, Repair: f.Repair, Put: f.Put}
 	if h := f.Health; h != nil {
-		l.Hosts, l.Margin, l.Full, l.AtRisk, l.Lost, l.Checked = h.Hosts, h.Margin, h.FullMargin, h.AtRisk, h.Lost, &h.Checked
+		l.Hosts, l.Margin, l.Full, l.AtRisk, l.Lost, l.Gone, l.Checked = h.Hosts, h.Margin, h.FullMargin, h.AtRisk, h.Lost, h.Gone, &h.Checked
 	}
 	if f.Err != nil {
 		l.Scheme, l.Error = "", f.Err.Error()
+	}
+	if !f.Expires.IsZero() {
+		l.Expires = &f.Expires
 	}
 	return l
 }
@@ -122,8 +127,12 @@ func (s *session) row(f node.File) []string {
 		name, size, health = "?", "?", "MANIFEST DAMAGED"
 	case f.Repair:
 		name, size = "(repair only)", "?"
-	case l.Margin < 0:
+	case l.Margin < 0 && (l.Gone > 0 || l.Checked == nil):
 		health = "LOST"
+	case l.Margin < 0:
+		health = "NOT NOW"
+	case l.Expires != nil && l.Expires.Before(time.Now()):
+		health = "EXPIRED"
 	case l.AtRisk > 0:
 		health += ", " + humanize.IBytes(uint64(l.AtRisk)) + " at risk"
 	}

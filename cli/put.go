@@ -151,8 +151,8 @@ func (s *session) putOne(ctx context.Context, req control.PutRequest, arg string
 
 // putDone tells what was stored and returns the exit code.
 func (s *session) putDone(res control.PutResult) int {
-	text := fmt.Sprintf("stored  %s  %s  scheme %s  hosts %d  id %s",
-		printable(res.Name), humanize.IBytes(uint64(res.Size)), res.Scheme, res.Hosts, res.ID)
+	text := fmt.Sprintf("stored  %s  %s  scheme %s  hosts %d  keepers %d  id %s",
+		printable(res.Name), humanize.IBytes(uint64(res.Size)), res.Scheme, res.Hosts, res.Keepers, res.ID)
 	if s.out.quiet {
 		text = res.ID
 	}

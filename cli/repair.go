@@ -40,11 +40,15 @@ func runRepair(ctx context.Context, s *session, c *urfave.Context) error {
 	}
 	s.out.result(res, fmt.Sprintf("repaired %s  %s made anew  health %s  read %s  sent %s", printable(named(res.Name, res.ID)),
 		humanize.Comma(int64(res.Rebuilt))+" shards", healthText(res.Health), humanize.IBytes(uint64(res.BytesReceived)), humanize.IBytes(uint64(res.BytesSent))))
-	if res.Shortfall != "" {
+	switch {
+	case res.Shortfall != "":
 		s.out.warn("%s", printable(res.Shortfall))
-		return exitCode(control.ExitShortfall)
+	case res.Health.Margin < res.Health.FullMargin:
+		s.out.warn("the file stands the loss of %d hosts, not of %d: some hosts hold two shards of a segment, or do not answer", res.Health.Margin, res.Health.FullMargin)
+	default:
+		return nil
 	}
-	return nil
+	return exitCode(control.ExitShortfall)
 }
 
 func keepCommand() *command {

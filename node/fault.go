@@ -64,7 +64,7 @@ func getFault(err error, req control.GetRequest) error {
 		return control.NewError(control.ExitTooFew, 1, "too few shards can be reached now").Wrap(err).
 			Because("%v", few).Try("the same command later: what came already is kept")
 	case errors.Is(err, transfer.ErrNotInside):
-		return control.NewError(control.ExitNotFound, 2, "%s is not in the folder", req.Inside).Wrap(err).
+		return control.NewError(control.ExitNotFound, 2, "%s cannot be brought alone", req.Inside).Wrap(err).
 			Because("%v", err).Try("batchain get " + req.Ref + " -o - | tar t")
 	case errors.Is(err, transfer.ErrNoFile):
 		return control.NewError(control.ExitUsage, 17, "%s is no file that could be replaced", existing(err, req.Output)).Wrap(err).

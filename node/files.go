@@ -32,6 +32,7 @@ type File struct {
 	Margin   int              // hosts that may be lost, whichever they are: the worst of all segments
 	Put      time.Time        // when the manifest was written
 	Health   *transfer.Health // when its hosts were last asked; nil: never
+	Expires  time.Time        // when the owner lets it go; zero: never
 	Folder   bool             // a folder, as one file
 	Repair   bool             // a repair manifest: no name, no size, and it cannot be read
 	Err      error            // why the rest could not be told; nil when it could
@@ -96,6 +97,9 @@ func (f *File) read() error {
 	f.Scheme, f.Segments, f.Repair = m.Scheme, m.Count, m.Private == nil
 	if m.Private != nil {
 		f.ID, f.Name, f.Size, f.Folder = m.Private.File.String(), m.Private.Name, m.Private.Size, m.Private.Folder
+		if m.Private.Expires > 0 {
+			f.Expires = time.Unix(m.Private.Expires, 0)
+		}
 	}
 	if h, known := transfer.ReadHealth(f.Path); known {
 		f.Health = &h

@@ -108,6 +108,21 @@ func (n *Node) secure(ctx context.Context, r transfer.PutResult, req control.Put
 	return keepers, notes
 }
 
+// republish leaves word of where a repaired file is now. Whoever recovers it
+// without that has to look a little longer.
+func (n *Node) republish(ctx context.Context, manifest string) {
+	err := n.catalogue.Add(manifest)
+	if errors.Is(err, catalogue.ErrNotOurs) {
+		return
+	}
+	if err == nil {
+		err = n.publish(ctx)
+	}
+	if err != nil {
+		n.log.Info("a repaired manifest is not on the mesh yet", "manifest", manifest, "err", err)
+	}
+}
+
 // publish brings the catalogue to the mesh; a node that keeps running does so
 // by itself.
 func (n *Node) publish(ctx context.Context) error {

@@ -16,6 +16,10 @@ func (n *Node) Recover(ctx context.Context, _ control.RecoverRequest, emit func(
 		})
 	})
 	n.events.publish(Event{Type: EventRecoverDone, Err: textOf(err)})
+	if errors.Is(err, catalogue.ErrNothing) && len(n.host.Network().Peers()) == 0 {
+		return control.RecoverResult{}, control.NewError(control.ExitNetwork, 5, "no peers were reached").Wrap(err).
+			Because("files are recovered from the mesh, and 0 nodes of it answer").Try("batchain recover --bootstrap MULTIADDR")
+	}
 	if err != nil {
 		return control.RecoverResult{}, recoverFault(err)
 	}

@@ -32,6 +32,7 @@ type Health struct {
 	Segments   int   `json:"segments"`
 	AtRisk     int64 `json:"at_risk"` // bytes in segments whose margin is at most half of the full one
 	Lost       int   `json:"lost"`    // segments of which too few shards can be had
+	Gone       int   `json:"gone"`    // of them, those that no host which does not answer could bring back
 }
 
 // AuditResult is what an audit found.

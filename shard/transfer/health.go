@@ -2,8 +2,10 @@ package transfer
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -150,12 +152,12 @@ func (e *Engine) writeHealth(manifest string, s *survey, health Health) {
 	}
 	data, err := f.encode()
 	if err == nil {
-		err = writeWhole(manifest+HealthSuffix, func(w io.Writer) error {
+		err = e.rewrite(manifest, manifest+HealthSuffix, func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		})
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		e.log.Warn("health was not written", "manifest", manifest, "err", err)
 	}
 }
