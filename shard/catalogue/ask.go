@@ -10,6 +10,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/batchain/batchain/shard"
 )
 
 // How long, how many and how many at once.
@@ -17,8 +19,8 @@ const (
 	findTime    = 10 * time.Second // one search for the hosts of a locator
 	connectTime = 5 * time.Second  // one dial
 	hostTime    = 20 * time.Second // all that is asked of one host at once
-	atOnce      = 8                // hosts that one search or delivery talks to
-	maxAsked    = 64               // hosts that one search asks
+	atOnce      = 16               // hosts that one search or delivery talks to
+	maxAsked    = 64               // announced hosts, and candidates, that one search asks
 )
 
 // found is what a search brought.
@@ -29,60 +31,90 @@ type found struct {
 	newer   bool            // a slot is of a newer version; see ErrNewer
 }
 
-// find asks the hosts that announced a locator for its notes, and when they have
-// none the candidates. It ends early once enough hosts had one that suits.
-func (c *Catalogue) find(ctx context.Context, n name, others *candidates, enough int, suits func(slot) error) found {
-	look, cancel := context.WithTimeout(ctx, findTime)
-	defer cancel()
-	f := c.ask(ctx, c.cfg.Finder.Find(look, n.locator), n, enough, suits)
-	if len(f.slots) > 0 || ctx.Err() != nil {
-		return f
-	}
-	more := c.ask(ctx, slices.Values(ranked(n.locator, others.all(ctx))), n, enough, suits)
-	more.asked += f.asked
-	more.newer = more.newer || f.newer
-	return more
+// search is one call of find.
+type search struct {
+	c      *Catalogue
+	name   name
+	enough int
+	suits  func(slot) error
+	cancel context.CancelFunc
+
+	mu    sync.Mutex
+	asked map[peer.ID]bool // who has answered, or is being asked
+	found found
 }
 
-func (c *Catalogue) ask(ctx context.Context, peers iter.Seq[peer.AddrInfo], n name, enough int, suits func(slot) error) (f found) {
-	ctx, cancel := context.WithCancel(ctx)
+// find asks the hosts that announced a locator for its notes, and the
+// candidates: an old slot that one of the former shows must not hide what others
+// have. It ends early once enough hosts had one that suits.
+func (c *Catalogue) find(ctx context.Context, n name, others *candidates, enough int, suits func(slot) error) found {
+	sub, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var (
-		mu    sync.Mutex
-		group errgroup.Group
-		seen  = map[peer.ID]bool{c.cfg.Self: true}
-	)
+	s := &search{c: c, name: n, enough: enough, suits: suits, cancel: cancel, asked: map[peer.ID]bool{c.cfg.Self: true}}
+	var announced sync.WaitGroup
+	announced.Go(func() {
+		look, cancel := context.WithTimeout(sub, findTime)
+		defer cancel()
+		s.ask(sub, c.cfg.Finder.Find(look, n.locator))
+	})
+	near, far := others.near(n.locator, others.all(ctx))
+	s.ask(sub, slices.Values(near))
+	announced.Wait()
+	if len(s.found.slots) == 0 {
+		s.ask(sub, slices.Values(far))
+	}
+	return s.found
+}
+
+// ask asks peers, a few at a time, until there are enough holders.
+func (s *search) ask(ctx context.Context, peers iter.Seq[peer.AddrInfo]) {
+	var group errgroup.Group
 	group.SetLimit(atOnce)
+	asked := 0
 	for p := range peers {
-		if ctx.Err() != nil || len(seen) > maxAsked {
+		if ctx.Err() != nil || asked >= maxAsked {
 			break
 		}
-		if seen[p.ID] {
+		if !s.first(p.ID) {
 			continue
 		}
-		seen[p.ID] = true
+		asked++
 		group.Go(func() error {
-			slots, newer, err := c.notesAt(ctx, p, n, suits)
-			if err != nil {
-				c.log.DebugContext(ctx, "host gives no notes", "peer", p.ID, "locator", n.locator, "err", err)
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			f.asked++
-			f.newer = f.newer || newer
-			f.slots = append(f.slots, slots...)
-			if len(slots) > 0 {
-				f.holders = append(f.holders, p)
-			}
-			if len(f.holders) >= enough {
-				cancel()
-			}
+			s.askOne(ctx, p)
 			return nil
 		})
 	}
 	_ = group.Wait() // its functions return no error
-	return f
+}
+
+// first reports whether nobody asks a peer yet.
+func (s *search) first(p peer.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.asked[p]
+	s.asked[p] = true
+	return !was
+}
+
+func (s *search) askOne(ctx context.Context, p peer.AddrInfo) {
+	slots, newer, err := s.c.notesAt(ctx, p, s.name, s.suits)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.c.log.DebugContext(ctx, "host gives no notes", "peer", p.ID, "locator", s.name.locator, "err", err)
+		delete(s.asked, p.ID) // others may know a better address
+		return
+	}
+	f := &s.found
+	f.asked++
+	f.newer = f.newer || newer
+	f.slots = append(f.slots, slots...)
+	if len(slots) > 0 {
+		f.holders = append(f.holders, p)
+	}
+	if len(f.holders) >= s.enough {
+		s.cancel()
+	}
 }
 
 // notesAt returns the slots at one host that verify and suit.
@@ -120,6 +152,7 @@ func (c *Catalogue) connect(ctx context.Context, p peer.AddrInfo) error {
 // candidates gathers the peers that may keep notes, once.
 type candidates struct {
 	c     *Catalogue
+	most  int // how many are asked for what others have too; 0: all
 	mu    sync.Mutex
 	known bool
 	peers []peer.AddrInfo
@@ -138,4 +171,14 @@ func (x *candidates) all(ctx context.Context) []peer.AddrInfo {
 	}
 	x.known = true
 	return x.peers
+}
+
+// near orders candidates for a locator: those that are always asked, and those
+// that are when nobody else has anything.
+func (x *candidates) near(l shard.Locator, peers []peer.AddrInfo) (near, far []peer.AddrInfo) {
+	peers = ranked(l, peers)
+	if x.most == 0 || len(peers) <= x.most {
+		return peers, nil
+	}
+	return peers[:x.most], peers[x.most:]
 }

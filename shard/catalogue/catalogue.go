@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/zeebo/blake3"
 
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/exchange"
@@ -84,13 +86,16 @@ type Catalogue struct {
 
 	seq, seqEnd uint64 // last one used, last one that may be; for the one call
 
+	steady steadyClock
+	ticks  func() time.Duration // as a clock that nobody sets; tests set it
+
 	mu    sync.Mutex
 	state *state
 }
 
-// New reads the state in cfg.Dir. Where there is none, or it is damaged, it is
-// made from the manifests at home. Errors: [ErrNewer], those of reading and
-// writing.
+// New reads the state in cfg.Dir, and enters the manifests at home that it
+// lacks. Where there is no state, or it is damaged or of another seed, it is made
+// from them alone. Errors: [ErrNewer], those of reading and writing.
 func New(cfg Config) (*Catalogue, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -98,22 +103,40 @@ func New(cfg Config) (*Catalogue, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Catalogue{cfg: cfg, log: cfg.Logger, writer: Writer(cfg.Self), working: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
-	s, err := readState(c.statePath())
-	switch {
-	case err == nil:
-		c.state = s
-		return c, nil
-	case errors.Is(err, errDamaged):
-		c.log.Warn("the catalogue's state is damaged; it is made again", "err", err)
-		if err := os.Rename(c.statePath(), c.statePath()+".damaged"); err != nil {
-			return nil, fmt.Errorf("catalogue: %w", err)
-		}
-	case !errors.Is(err, os.ErrNotExist):
+	c := &Catalogue{
+		cfg: cfg, log: cfg.Logger, writer: Writer(cfg.Self), working: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		ticks: ticksSinceStart(), state: &state{},
+	}
+	c.steady.observe(cfg.Now(), c.ticks())
+	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}
-	c.state = &state{}
 	return c, c.adopt()
+}
+
+// load reads the state. One that is of no use is set aside.
+func (c *Catalogue) load() error {
+	s, err := readState(c.statePath())
+	switch {
+	case err == nil && s.Owner != nil && !bytes.Equal(s.Owner, c.owner()):
+		c.log.Warn("the catalogue's state is another owner's; it is set aside")
+		return os.Rename(c.statePath(), fmt.Sprintf("%s.of-%x", c.statePath(), s.Owner))
+	case err == nil:
+		c.state = s
+		return nil
+	case errors.Is(err, errDamaged):
+		c.log.Warn("the catalogue's state is damaged; it is made again", "err", err)
+		return os.Rename(c.statePath(), c.statePath()+".damaged")
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	return nil
+}
+
+// owner tells this seed's state from that of another seed, and nothing else.
+func (c *Catalogue) owner() []byte {
+	sum := blake3.Sum256(append([]byte("batchain/catalogue-state"), c.cfg.Seed[:]...))
+	return sum[:ownerSize]
 }
 
 // stateFile is the state's name in [Config].Dir.
@@ -126,24 +149,6 @@ func (c *Catalogue) manifestPath(id shard.FileID) string {
 }
 
 const manifestSuffix = ".batchain"
-
-// adopt enters every manifest of the owner's that lies at home.
-func (c *Catalogue) adopt() error {
-	paths, err := filepath.Glob(filepath.Join(c.cfg.Manifests, "*"+manifestSuffix))
-	if err != nil {
-		return fmt.Errorf("catalogue: %w", err)
-	}
-	return c.change(func(s *state) {
-		for _, path := range paths {
-			m, err := c.readManifest(path)
-			if err != nil {
-				c.log.Debug("manifest is not entered", "path", path, "err", err)
-				continue
-			}
-			s.add(row{File: m.file, Added: m.written.Unix(), Until: m.until})
-		}
-	})
-}
 
 // Add enters the file of a manifest of the owner's, which must lie in
 // [Config].Manifests. It is durable at home when Add returns, and comes to the
@@ -202,6 +207,7 @@ func (c *Catalogue) change(alter func(*state)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := c.state.clone()
+	next.Owner = c.owner()
 	alter(next)
 	if err := next.write(c.statePath()); err != nil {
 		return fmt.Errorf("catalogue: %w", err)

@@ -32,8 +32,10 @@
 // within it a tombstone wins over an entry: a file id is never used again.
 // So devices need not agree on anything, and a replayed slot takes nothing away;
 // it shows in [Result].Stale. A tombstone is kept for 430 days, longer than any
-// slot without it can live; an entry goes a day after its time has passed. An entry stays on its page for good, since a page
-// that is written must not hide what another page does not have yet.
+// slot without it can live; an entry goes a day after its time has passed. Both
+// go by a clock that has been steady for an hour only, and not while the file's
+// manifest is at home. An entry stays on its page for good, since a page that is
+// written must not hide what another page does not have yet.
 //
 // A slot verifies when its grant and note are signed by the admin key that the
 // seed gives for this locator, and its blob opens. Nobody else can make one.
@@ -44,9 +46,10 @@
 // bytes; it is written whole, 0600:
 //
 //	1 version (1)   2 seq: the last one used   3 pages: [{1 rows, [2 seen], [3 dirty bool], [4 hosts uint], [5 at]}]
+//	[4 owner: the first 8 bytes of the BLAKE3-256 of "batchain/catalogue-state" ‖ seed; absent: any]
 //	row   1 file id   2 added   [3 of]   [4 gone: when]   [5 noted: when its manifest was last left at
 //	      its hosts; absent: due; -1: another device's]   [6 until]
 //
-// A damaged one is set aside, and made again from the manifests at home and from
-// the mesh.
+// A damaged one, or one of another seed, is set aside, and made again from the
+// manifests at home and from the mesh.
 package catalogue

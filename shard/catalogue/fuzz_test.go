@@ -28,7 +28,7 @@ func FuzzParsePage(f *testing.F) {
 		}
 		now := time.Unix(1_800_000_000, 0)
 		s := fixedState()
-		s.take([]pageSlot{{slot{writer: 1, seq: 1}, b}}, 2, now)
+		s.take([]pageSlot{{slot{writer: 1, seq: 1}, b}}, 2, now, func(*state) {})
 		for number := range s.Pages { // what was taken in can be passed on
 			if again, err := s.blob(number); err != nil || len(again) > maxPlain {
 				t.Fatalf("%d bytes, %v", len(again), err)
@@ -75,7 +75,7 @@ func FuzzParseState(f *testing.F) {
 		}
 		s.add(row{File: shard.FileID{1}, Added: 1})
 		s.bury(shard.FileID{2}, 1)
-		s.prune(time.Unix(1_800_000_000, 0))
+		s.prune(time.Unix(1_800_000_000, 0), func(shard.FileID) bool { return false })
 		for _, p := range s.Pages {
 			p.due(time.Unix(1_800_000_000, 0))
 		}

@@ -65,8 +65,15 @@ func (c *Catalogue) gather(ctx context.Context, others *candidates, least int) (
 	slices.SortFunc(blobs, func(a, b pageSlot) int {
 		return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.writer, b.writer), cmp.Compare(a.seq, b.seq))
 	})
-	err := c.change(func(s *state) { r.stale = s.take(blobs, c.writer, c.cfg.Now()) })
+	err := c.change(func(s *state) { r.stale = s.take(blobs, c.writer, c.cfg.Now(), c.prune) })
 	return r, err
+}
+
+// prune drops what is too old, by a clock that has proved itself.
+func (c *Catalogue) prune(s *state) {
+	if now := c.cfg.Now(); c.steady.observe(now, c.ticks()) {
+		s.prune(now, c.atHome)
+	}
 }
 
 // pageSlot is a slot of a page, read.

@@ -2,14 +2,17 @@ package catalogue
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"errors"
+	"iter"
 	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/zeebo/blake3"
 
 	"github.com/batchain/batchain/shard"
@@ -244,6 +247,48 @@ func TestNewerVersions(t *testing.T) {
 	check(t, os.WriteFile(d.statePath(), append(plain, sum[:]...), 0o600))
 	if _, err := New(d.config()); !errors.Is(err, ErrNewer) {
 		t.Errorf("state: %v", err)
+	}
+}
+
+// onlyOld is a Finder that knows of one announcement.
+type onlyOld struct {
+	*bed
+	old peer.ID
+}
+
+func (o onlyOld) Find(context.Context, shard.Locator) iter.Seq[peer.AddrInfo] {
+	return func(yield func(peer.AddrInfo) bool) { yield(peer.AddrInfo{ID: o.old}) }
+}
+
+// Whoever is found first, with an old slot, does not hide what others have.
+func TestAnOldSlotHidesNothing(t *testing.T) {
+	b := newBed(t, 30)
+	list := b.seed.CatalogueID(0)
+	d := b.device(1)
+	d.put(1, b.boxes[:4]...)
+	d.publish()
+	old := b.holders(list)[0]
+	b.replay(list, b.record(list), old)
+	for range 5 {
+		d.put(1, b.boxes[:4]...)
+	}
+	d.publish()
+	fresh := b.device(2)
+	cfg := fresh.config()
+	cfg.Finder = onlyOld{b, old.id}
+	fresh.restartWith(cfg)
+	before := b.asked()
+	if r := fresh.recover(); len(r.Files) != 6 || len(r.Missing) != 0 {
+		t.Errorf("recovered %+v", r)
+	}
+	if n := b.asked() - before; n != 1 {
+		t.Errorf("candidates were gathered %d times", n)
+	}
+	third := b.device(3)
+	third.restartWith(cfg)
+	third.put(1, b.boxes[:4]...)
+	if r := third.publish(); r.Files != 7 {
+		t.Errorf("published %+v", r)
 	}
 }
 

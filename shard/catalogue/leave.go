@@ -66,7 +66,7 @@ func (s *state) unnoted(now time.Time) (due []shard.FileID) {
 // clock that says now.
 func (r row) noteDue(now time.Time) time.Time {
 	switch {
-	case r.Gone != 0 || r.Of != (shard.FileID{}) || r.Noted == elsewhere:
+	case r.Gone != 0 || r.Of != (shard.FileID{}) || r.Noted == elsewhere || over(r.Until, now):
 		return time.Unix(1<<40, 0)
 	case r.Noted == 0:
 		return time.Time{}

@@ -116,8 +116,7 @@ func TestAddDuringPublish(t *testing.T) {
 	second := d.put(1, b.boxes[:4]...)
 	check(t, d.change(func(s *state) { s.noted(second, elsewhere) })) // the page alone
 	late := shard.NewFileID()
-	path := d.write(late, 1, b.boxes[:4], time.Time{})
-	b.onNote = sync.OnceFunc(func() { check(t, d.Add(path)) })
+	b.onNote = sync.OnceFunc(func() { check(t, d.Add(d.write(late, 1, b.boxes[:4], time.Time{}))) })
 	if r := d.publish(); r.Hosts != 0 || r.Waiting != 1 {
 		t.Errorf("published %+v", r)
 	}
@@ -141,6 +140,17 @@ func TestFilesWhoseTimeHasPassed(t *testing.T) {
 	other.has(kept)
 	d.put(1, b.boxes[:4]...)
 	other.put(1, b.boxes[:4]...)
+	for range 2 {
+		d.publish()
+		other.publish()
+	}
+	if rows := len(d.look().Pages[0].Rows); rows != 6 || len(d.Files()) != 3 || d.result(nil).Files != 3 || d.rest() == 0 {
+		t.Errorf("%d rows, %d files while the manifests are at home", rows, len(d.Files()))
+	}
+	for _, id := range []shard.FileID{brief, large, d.look().serving(large)[0]} {
+		check(t, os.Remove(d.manifestPath(id)))
+		check(t, os.Remove(other.manifestPath(id)))
+	}
 	for range 2 {
 		d.publish()
 		other.publish()
@@ -288,6 +298,11 @@ func TestTombstonesGoInTheEnd(t *testing.T) {
 		t.Fatalf("%d rows after 420 days", rows())
 	}
 	b.pass(30)
+	d.publish()
+	if rows() != 2 {
+		t.Errorf("%d rows, and what was deleted is at home: it comes back", rows())
+	}
+	check(t, os.Remove(d.manifestPath(gone)))
 	d.publish()
 	d.publish()
 	if d.has(kept); rows() != 1 {

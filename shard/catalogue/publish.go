@@ -37,10 +37,13 @@ func (c *Catalogue) Publish(ctx context.Context) (Result, error) {
 		return c.result(nil), err
 	}
 	defer end()
+	if err := c.adopt(); err != nil {
+		return c.result(nil), err
+	}
 	if len(c.look().Pages) == 0 {
 		return Result{}, nil
 	}
-	others := &candidates{c: c}
+	others := &candidates{c: c, most: 2 * wanted}
 	r, err := c.gather(ctx, others, 1)
 	if err == nil {
 		err = c.leaveManifests(ctx)
@@ -61,7 +64,7 @@ func (c *Catalogue) result(stale []Stale) Result {
 			r.Hosts = p.Hosts
 		}
 		for _, x := range p.Rows {
-			if x.Gone != 0 || x.Of != (shard.FileID{}) {
+			if x.Gone != 0 || x.Of != (shard.FileID{}) || over(x.Until, c.cfg.Now()) {
 				continue
 			}
 			r.Files++

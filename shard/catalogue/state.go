@@ -21,6 +21,7 @@ const (
 	stateVersion = 1
 	maxState     = 256 << 20 // bytes of the file: some five million files
 	maxPages     = 4096
+	ownerSize    = 8
 )
 
 // errDamaged means that the state's file is not what was written.
@@ -31,6 +32,7 @@ type state struct {
 	Version int    `cbor:"1,keyasint"`
 	Seq     uint64 `cbor:"2,keyasint"`
 	Pages   []page `cbor:"3,keyasint"`
+	Owner   []byte `cbor:"4,keyasint,omitempty"` // see Catalogue.owner; older states have none
 
 	at map[shard.FileID]spot // where each row is
 }
@@ -157,16 +159,18 @@ func (s *state) serving(id shard.FileID) (with []shard.FileID) {
 // then, unless its hosts keep notes for longer than they promised.
 const tombstoneTime = shard.LeaseMax + 30*24*time.Hour
 
-// prune drops what nobody needs any more.
-func (s *state) prune(now time.Time) {
+// prune drops what nobody needs any more, but no row of a file whose manifest is
+// at home.
+func (s *state) prune(now time.Time, atHome func(shard.FileID) bool) {
 	for i := range s.Pages {
 		p := &s.Pages[i]
 		before := len(p.Rows)
 		p.Rows = slices.DeleteFunc(p.Rows, func(r row) bool {
+			old := over(r.Until, now)
 			if r.Gone != 0 {
-				return r.Gone < now.Add(-tombstoneTime).Unix()
+				old = r.Gone < now.Add(-tombstoneTime).Unix()
 			}
-			return over(r.Until, now)
+			return old && !atHome(r.File)
 		})
 		if len(p.Rows) != before {
 			p.alter()
@@ -215,7 +219,7 @@ func (s *state) index() {
 }
 
 func (s *state) clone() *state {
-	next := &state{Version: s.Version, Seq: s.Seq, Pages: slices.Clone(s.Pages), at: maps.Clone(s.at)}
+	next := &state{Version: s.Version, Seq: s.Seq, Owner: s.Owner, Pages: slices.Clone(s.Pages), at: maps.Clone(s.at)}
 	for i := range next.Pages {
 		p := &next.Pages[i]
 		p.Rows, p.Seen = slices.Clone(p.Rows), slices.Clone(p.Seen)
@@ -271,8 +275,8 @@ func parseState(data []byte) (*state, error) {
 	if err := wire.Unmarshal(body, &s); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	if s.Version != stateVersion || len(s.Pages) > maxPages {
-		return nil, fmt.Errorf("%w: version %d, %d pages", errDamaged, s.Version, len(s.Pages))
+	if s.Version != stateVersion || len(s.Pages) > maxPages || s.Owner != nil && len(s.Owner) != ownerSize {
+		return nil, fmt.Errorf("%w: version %d, %d pages, owner of %d bytes", errDamaged, s.Version, len(s.Pages), len(s.Owner))
 	}
 	s.index()
 	return &s, nil

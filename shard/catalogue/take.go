@@ -2,9 +2,9 @@ package catalogue
 
 import "time"
 
-// take merges slots, drops what is too old, and says which slots are older than
-// others tell.
-func (s *state) take(slots []pageSlot, self uint32, now time.Time) (stale []Stale) {
+// take merges slots, lets prune drop what is too old, and says which slots are
+// older than others tell.
+func (s *state) take(slots []pageSlot, self uint32, now time.Time, prune func(*state)) (stale []Stale) {
 	type key struct {
 		page   uint32
 		writer uint32
@@ -28,7 +28,7 @@ func (s *state) take(slots []pageSlot, self uint32, now time.Time) (stale []Stal
 			p.meet(other)
 		}
 	}
-	s.prune(now)
+	prune(s)
 	met := map[uint32]bool{}
 	for _, x := range slots {
 		met[x.Page] = true
