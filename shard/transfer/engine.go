@@ -51,6 +51,7 @@ type Engine struct {
 	log     *slog.Logger
 	mu      sync.Mutex
 	claimed map[string]chan struct{} // journals that a put works on; closed when it lets go
+	rename  sync.Mutex               // held while a manifest is replaced or goes
 
 	confirmEvery    time.Duration // see the constant
 	confirmPatience time.Duration // how long a put waits for hosts that it cannot reach in the end

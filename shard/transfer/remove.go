@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -55,17 +54,7 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 	if r.Hosts > 0 && len(r.Unreached) == r.Hosts {
 		return r, ErrNobodyDeleted
 	}
-	return r, errors.Join(dropManifest(manifest), dropManifest(e.ManifestPath(r.File)))
-}
-
-// dropManifest removes a manifest and its health file, which may be gone already.
-func dropManifest(path string) error {
-	for _, path := range []string{path, path + HealthSuffix} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
+	return r, errors.Join(e.dropManifest(manifest), e.dropManifest(e.ManifestPath(r.File)))
 }
 
 // forget drops the journal of a file, which a crash right after its put may

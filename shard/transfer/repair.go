@@ -82,7 +82,8 @@ type repair struct {
 // A result comes with every error but those of opening the manifest and of the
 // audit. Errors: [*UnreachableError] for the worst segment that cannot be mended
 // now, while all others are; [shard.ErrManifest] when the core contradicts
-// itself; those of writing the manifest; that of ctx.
+// itself; those of writing the manifest, [fs.ErrNotExist]
+// when it was removed meanwhile, which it stays; that of ctx.
 func (e *Engine) Repair(ctx context.Context, manifest string, opts RepairOptions, report func(Progress)) (RepairResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)
 	if err != nil {

@@ -72,7 +72,7 @@ func (r *repair) settle(result *RepairResult, manifest string, closeManifest fun
 	result.Hosts, result.Health = r.s.reports(), health
 	result.Rebuilt, result.Read, result.Sent, result.Shortfall = r.rebuilt, r.read.total(), r.sent.total(), r.shortfall()
 	if pruned || r.rebuilt > 0 || r.plan.news {
-		err = writeWhole(manifest, func(w io.Writer) error {
+		err = r.e.rewrite(manifest, manifest, func(w io.Writer) error {
 			return errors.Join(r.update(w), closeManifest()) // some systems rename over no open file
 		})
 	}

@@ -1,0 +1,39 @@
+package transfer
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// rewrite writes path, a manifest or what lies beside it, whole, while the
+// manifest is there: what was removed meanwhile stays away, and that is
+// [fs.ErrNotExist].
+func (e *Engine) rewrite(manifest, path string, write func(io.Writer) error) error {
+	return writeAnd(path, write, func(from, to string) error {
+		e.rename.Lock()
+		defer e.rename.Unlock()
+		if _, err := os.Stat(manifest); err != nil {
+			return err
+		}
+		return os.Rename(from, to)
+	})
+}
+
+// dropManifest removes a manifest, its health file and what a crash left of
+// either. They may be gone already.
+func (e *Engine) dropManifest(manifest string) error {
+	e.rename.Lock()
+	defer e.rename.Unlock()
+	for _, path := range []string{manifest, manifest + HealthSuffix} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := dropLeftovers(path, time.Now().Add(time.Hour)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
