@@ -70,6 +70,20 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
+// The state tells whose it is.
+func TestGoldenOwner(t *testing.T) {
+	s := fixedState()
+	s.Owner = (&Catalogue{cfg: Config{Seed: shard.Seed{1, 2, 3}}}).owner()
+	data, err := s.encode()
+	check(t, err)
+	if want := golden(t, "state-owner.hex", data); !bytes.Equal(data, want) {
+		t.Errorf("written as\n%x, it was\n%x", data, want)
+	}
+	if got, err := parseState(data); err != nil || !bytes.Equal(got.Owner, s.Owner) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // The nonce of a blob is random: the golden one must open to what it was made of.
 func TestGoldenSeal(t *testing.T) {
 	seed := shard.Seed{1, 2, 3}
