@@ -28,11 +28,11 @@ func (n *Node) Audit(ctx context.Context, req control.AuditRequest, emit func(co
 // Repair makes anew what a file has lost; see [control.Backend].
 func (n *Node) Repair(ctx context.Context, req control.RepairRequest, emit func(control.Progress)) (control.RepairResult, error) {
 	r, seconds, err := timed(func() (transfer.RepairResult, error) {
-		l, err := locatorOf(req.Ref)
+		keepers, err := n.keeper.Keepers(ctx, req.Ref)
 		if err != nil {
 			return transfer.RepairResult{}, err
 		}
-		return n.engine.Repair(ctx, req.Ref, transfer.RepairOptions{Eager: true, Avoid: n.keeper.Keepers(ctx, l)}, told(emit))
+		return n.engine.Repair(ctx, req.Ref, transfer.RepairOptions{Eager: true, Avoid: keepers}, told(emit))
 	})
 	n.events.publish(Event{Type: EventRepairDone, Name: r.Name, File: r.File, Size: r.Sent, Err: textOf(err)})
 	if err != nil {

@@ -146,6 +146,7 @@ type Order struct {
 	Picks    []Pick  `cbor:"5,keyasint,omitempty"` // AUDIT
 	Lease    uint32  `cbor:"6,keyasint,omitempty"` // RENEW: seconds from now
 	Spots    []Spot  `cbor:"7,keyasint,omitempty"` // RENEW: only these; none: all, in pages, and the notes
+	Keeps    bool    `cbor:"8,keyasint,omitempty"` // TURN: the asker is a keeper of the file itself
 }
 
 // MaxPicks is the most leaves that one AUDIT may ask for, and the most spots

@@ -58,7 +58,7 @@
 //	NOTES    1 notes: [{1 grant signed, 2 note signed}] ≤ 16; then their blobs, one after the other, of the lengths that the notes say
 //	KEEP     1 charge: [shard.Charge], which holds a secret key; its manifest comes after READY
 //	CHARGED  (no fields)
-//	TURN     1 grant signed   2 order signed (repair key, kind "turn")
+//	TURN     1 grant signed   2 order signed (repair key, kind "turn"), [with 8 keeps bool: the asker is a keeper]
 //	TURNED   1 turn: [shard.Turn]
 //
 // # Limits
@@ -133,7 +133,8 @@
 // A charge gives the repair key away, to a peer that the owner chose; it
 // travels only inside libp2p's encryption and is written to no log. With it
 // come the repair manifest's bytes. TURN is how keepers of a file learn of each
-// other, and who is at work. DELETE reaches them as it reaches hosts: they drop
+// other, and who is at work: its order proves that the asker has the key, so one
+// that says that he is a keeper is believed. DELETE reaches them as it reaches hosts: they drop
 // the charge.
 //
 // # Refusals

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -89,12 +90,12 @@ func taped(t testing.TB, now time.Time) (*Server, *exchangetest.Store) {
 // reader is a keeper that reads what it is given and remembers nothing.
 type reader struct{}
 
-func (reader) Keep(_ context.Context, _ peer.ID, c shard.Charge, manifest io.Reader) error {
+func (reader) Keep(_ context.Context, _ peer.ID, _ netip.Prefix, c shard.Charge, manifest io.Reader) error {
 	_, err := io.CopyN(io.Discard, manifest, c.Manifest)
 	return err
 }
 
-func (reader) Turn(context.Context, peer.ID, shard.Grant) (shard.Turn, error) {
+func (reader) Turn(context.Context, peer.ID, shard.Grant, bool) (shard.Turn, error) {
 	return shard.Turn{Working: true}, nil
 }
 

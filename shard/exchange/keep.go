@@ -98,7 +98,7 @@ func (s *Server) keep(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Keeper.Keep(ctx, r.peer, m.Charge, in); err != nil {
+	if err := s.cfg.Keeper.Keep(ctx, r.peer, r.from, m.Charge, in); err != nil {
 		return fmt.Errorf("keep: %w", err)
 	}
 	if in.left > 0 {
@@ -112,11 +112,11 @@ func (s *Server) turn(ctx context.Context, r *request) error {
 	if s.cfg.Keeper == nil {
 		return errKeepsNothing
 	}
-	g, _, err := s.openOrder(r, shard.OrderTurn)
+	g, o, err := s.openOrder(r, shard.OrderTurn)
 	if err != nil {
 		return err
 	}
-	t, err := s.cfg.Keeper.Turn(ctx, r.peer, g)
+	t, err := s.cfg.Keeper.Turn(ctx, r.peer, g, o.Keeps)
 	if err != nil {
 		return fmt.Errorf("turn: %w", err)
 	}

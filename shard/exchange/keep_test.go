@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +29,10 @@ type memoryKeeper struct {
 	mu      sync.Mutex
 	charges map[shard.Locator][]byte // the manifests
 	deleted map[string]bool
+	keeps   []peer.ID // who said that they are keepers
 }
 
-func (k *memoryKeeper) Keep(_ context.Context, _ peer.ID, c shard.Charge, manifest io.Reader) error {
+func (k *memoryKeeper) Keep(_ context.Context, _ peer.ID, _ netip.Prefix, c shard.Charge, manifest io.Reader) error {
 	g, _, err := c.Open(mesh)
 	if err != nil || k.refuse != nil {
 		return errors.Join(err, k.refuse)
@@ -50,9 +53,12 @@ func (k *memoryKeeper) Keep(_ context.Context, _ peer.ID, c shard.Charge, manife
 	return nil
 }
 
-func (k *memoryKeeper) Turn(_ context.Context, from peer.ID, g shard.Grant) (shard.Turn, error) {
+func (k *memoryKeeper) Turn(_ context.Context, from peer.ID, g shard.Grant, keeps bool) (shard.Turn, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if keeps {
+		k.keeps = append(k.keeps, from)
+	}
 	data, have := k.charges[g.Locator]
 	if !have {
 		return shard.Turn{}, wire.ErrNotFound
@@ -111,6 +117,30 @@ func TestKeepTurnForget(t *testing.T) {
 		if err := c.Keep(t.Context(), id, f.charge(size, id), bytes.NewReader(manifest)); !errors.Is(err, wire.ErrDeleted) {
 			t.Errorf("after DELETE: %v, want ErrDeleted", err)
 		}
+	}
+}
+
+// A keeper says in its order that it is one, and that arrives signed.
+func TestTurnOfAKeeper(t *testing.T) {
+	n, k := serveKeeper(t, nil)
+	c, h := dialler(t, exchange.Timeouts{}, n.host)
+	id, f := n.host.ID(), newFile(t)
+	if err := c.Keep(t.Context(), id, f.charge(0), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, keeps := range []bool{false, true} {
+		order, err := shard.Order{
+			Grant: shard.GrantDigest(f.signed), Host: id, NotAfter: time.Now().Add(time.Hour).Unix(), Keeps: keeps,
+		}.Sign(f.seed.FileKey(f.id).RepairKey(), shard.OrderTurn, mesh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Turn(t.Context(), id, f.signed, order); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(k.keeps, []peer.ID{h.ID()}) {
+		t.Errorf("keepers that said so: %v", k.keeps)
 	}
 }
 

@@ -76,15 +76,16 @@ type Store interface {
 // asked to. Its methods are called by many goroutines at once; their errors
 // reach the peer as a [Store]'s do.
 type Keeper interface {
-	// Keep takes a charge that holds together (see [shard.Charge.Open]) and
-	// returns once it is durable. It reads exactly c.Manifest bytes. c holds a
-	// secret key. wire.ErrQuota, wire.ErrFull, wire.ErrBadRequest,
-	// wire.ErrDeleted.
-	Keep(ctx context.Context, from peer.ID, c shard.Charge, manifest io.Reader) error
+	// Keep takes a charge that holds together (see [shard.Charge.Open]) from a
+	// peer and the network it speaks from (zero on loopback), and returns once
+	// it is durable. It reads exactly c.Manifest bytes. c holds a secret key.
+	// wire.ErrQuota, wire.ErrFull, wire.ErrBadRequest, wire.ErrDeleted.
+	Keep(ctx context.Context, from peer.ID, network netip.Prefix, c shard.Charge, manifest io.Reader) error
 
 	// Turn says how the file fares here, to one who signed with its repair
-	// key. wire.ErrNotFound when it is not kept here.
-	Turn(ctx context.Context, from peer.ID, grant shard.Grant) (shard.Turn, error)
+	// key; keeps: he signed that he is a keeper of it, too. wire.ErrNotFound
+	// when it is not kept here.
+	Turn(ctx context.Context, from peer.ID, grant shard.Grant, keeps bool) (shard.Turn, error)
 
 	// Forget drops the charge of a file that its owner has deleted, if there
 	// is one, and refuses it from now on.

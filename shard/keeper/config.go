@@ -81,6 +81,16 @@ type Limits struct {
 	PeerBytes int64 // … their manifests; 256 MiB
 }
 
+// networkPeers is for how many peers one network may bring charges, up to half
+// of all: a peer id costs nothing.
+const networkPeers = 4
+
+func (l Limits) networkFiles() int { return max(l.PeerFiles, min(networkPeers*l.PeerFiles, l.Files/2)) }
+
+func (l Limits) networkBytes() int64 {
+	return max(l.PeerBytes, min(networkPeers*l.PeerBytes, l.Bytes/2))
+}
+
 func (l Limits) withDefaults() Limits {
 	l.Files = cmp.Or(l.Files, 16384)
 	l.Bytes = cmp.Or(l.Bytes, 1<<30)

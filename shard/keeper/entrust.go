@@ -37,13 +37,12 @@ func (k *Keeper) give(ctx context.Context, p peer.ID, c shard.Charge, open func(
 		return err
 	}
 	defer manifest.Close()
-	ctx, cancel := context.WithTimeout(ctx, keepTime)
-	defer cancel()
-	if err := k.reach(ctx, p); err != nil {
-		return err
-	}
 	c.Manifest = size
-	return k.cfg.Client.Keep(ctx, p, c, manifest)
+	limit := keepTime
+	if size == 0 {
+		limit = askTime
+	}
+	return k.ask(ctx, p, limit, func(ctx context.Context) error { return k.cfg.Client.Keep(ctx, p, c, manifest) })
 }
 
 // openSized opens a file together with its length.
@@ -90,14 +89,28 @@ func (k *Keeper) recruit(ctx context.Context, c shard.Charge, open func() (io.Re
 
 // candidates returns peers that may become keepers, by lot: in networks of
 // which there is none yet first. Nobody can place himself near a file.
-func (k *Keeper) candidates(ctx context.Context, leaveOut map[peer.ID]bool, keepers []peer.ID) []peer.AddrInfo {
+//
+// Those that are said to be hosts of the file come last. One that is refuses, but
+// has seen the repair key by then; one that is not may be named by a liar.
+func (k *Keeper) candidates(ctx context.Context, leaveOut map[peer.ID]bool, keepers, rumoured []peer.ID) []peer.AddrInfo {
 	all := k.gather(k.cfg.Finder.Candidates(ctx), leaveOut)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	used := map[netip.Prefix]bool{}
 	for _, p := range keepers {
 		used[networkOf(k.cfg.Host.Peerstore().PeerInfo(p))] = true
 	}
-	return apart(all, used)
+	all = apart(all, used)
+	last := asSet(rumoured)
+	slices.SortStableFunc(all, func(a, b peer.AddrInfo) int {
+		switch {
+		case last[a.ID] == last[b.ID]:
+			return 0
+		case last[a.ID]:
+			return 1
+		}
+		return -1
+	})
+	return all
 }
 
 // apart moves peers of a network that is used already to the end. Those whose
@@ -134,8 +147,7 @@ func (k *Keeper) Entrust(ctx context.Context, manifest string, n int, until time
 		return nil, err
 	}
 	f := fileOf(m)
-	hosts := asSet(append(ids(m.Hosts), k.find(ctx, f.grant.Locator)...))
-	keepers, err := k.entrust(ctx, f, until, openSized(repair), hosts, n)
+	keepers, err := k.entrust(ctx, f, until, openSized(repair), asSet(ids(m.Hosts)), n)
 	return keepers, errors.Join(err, remove(repair))
 }
 
@@ -159,13 +171,17 @@ func (k *Keeper) entrust(ctx context.Context, f file, until time.Time, open func
 	if !until.IsZero() {
 		c.Until = until.Unix()
 	}
-	for p := range k.askTurns(ctx, f, known) {
+	for p := range k.askTurns(ctx, f, known, false) {
 		c.Keepers = append(c.Keepers, p)
 	}
 	if missing := n - len(c.Keepers); missing > 0 {
 		leaveOut := asSet(c.Keepers)
 		maps.Copy(leaveOut, hosts)
-		took := k.recruit(ctx, c, open, k.candidates(ctx, leaveOut, c.Keepers), missing)
+		var rumoured []peer.ID
+		if hosts != nil {
+			rumoured = k.find(ctx, f.grant.Locator)
+		}
+		took := k.recruit(ctx, c, open, k.candidates(ctx, leaveOut, c.Keepers, rumoured), missing)
 		c.Keepers = append(c.Keepers, took...)
 		if err := k.writeEntrusted(f.grant, c.Keepers); err != nil {
 			return c.Keepers, err
@@ -177,27 +193,35 @@ func (k *Keeper) entrust(ctx context.Context, f file, until time.Time, open func
 	return c.Keepers, nil
 }
 
-// handOver finds new keepers when there are fewer than there shall be, and
-// returns them. Only who has just worked on the file does it, and only while
-// something of the file is there; of several the closest, unless it has not done
-// so for days.
-func (k *Keeper) handOver(ctx context.Context, c *charge, o outcome, answers map[peer.ID]shard.Turn) []peer.ID {
+// lacks reports whether this keeper shall find new ones, because there are fewer
+// than there shall be. Only who has just worked on the file does it, and only
+// while something of the file is there; of several the closest, unless it has
+// not done so for days.
+func (k *Keeper) lacks(c *charge, o outcome, answers map[peer.ID]shard.Turn) bool {
 	r, ok := k.view(c)
+	if !ok || !o.alive || len(r.Members.in())+1 >= r.Wanted {
+		return false
+	}
+	return closest(c.grant.Locator, k.self, answers) || age(k.cfg.Now(), r.Short) >= shortTime
+}
+
+// handOver finds new keepers when there are too few, and returns them.
+func (k *Keeper) handOver(ctx context.Context, c *charge, o outcome, answers map[peer.ID]shard.Turn) []peer.ID {
+	if !k.lacks(c, o, answers) {
+		return nil
+	}
+	r, _ := k.view(c)
 	in := append(r.Members.in(), k.self)
-	if !ok || !o.alive || len(in) >= r.Wanted {
-		return nil
-	}
-	if !closest(c.grant.Locator, k.self, answers) && age(k.cfg.Now(), r.Short) < shortTime {
-		return nil
-	}
 	open := noManifest
+	var rumoured []peer.ID
 	leaveOut := asSet(in)
 	if r.Manifest > 0 {
 		open = openSized(k.manifestPath(c))
-		maps.Copy(leaveOut, asSet(slices.Concat(o.hosts, k.placed(c), k.find(ctx, c.grant.Locator))))
+		maps.Copy(leaveOut, asSet(append(placed(k.manifestPath(c)), o.hosts...)))
+		rumoured = k.find(ctx, c.grant.Locator)
 	}
 	charge := shard.Charge{Grant: r.Grant, Repair: r.Repair, Keepers: in, Until: r.Until}
-	took := k.recruit(ctx, charge, open, k.candidates(ctx, leaveOut, in), r.Wanted-len(in))
+	took := k.recruit(ctx, charge, open, k.candidates(ctx, leaveOut, in, rumoured), r.Wanted-len(in))
 	if len(took) == 0 {
 		return nil
 	}
@@ -214,10 +238,10 @@ func (k *Keeper) handOver(ctx context.Context, c *charge, o outcome, answers map
 	return took
 }
 
-// placed returns the hosts that the manifest of a charge names: one of them
-// that is silent may come back with its shards.
-func (k *Keeper) placed(c *charge) []peer.ID {
-	m, closeManifest, err := openManifest(k.manifestPath(c))
+// placed returns the hosts that a manifest names: one of them that is silent may
+// come back with its shards.
+func placed(manifest string) []peer.ID {
+	m, closeManifest, err := openManifest(manifest)
 	if err != nil {
 		return nil
 	}
@@ -244,81 +268,4 @@ func (k *Keeper) tell(ctx context.Context, c *charge, answers map[peer.ID]shard.
 			k.log.InfoContext(ctx, "keeper does not hear of the others", "peer", p, "file", c.grant.Locator, "err", err)
 		}
 	}
-}
-
-// ErrHost means that this node holds a part of the file, and so cannot be its
-// keeper.
-var ErrHost = errors.New("a host of the file cannot be its keeper")
-
-// ErrMesh means that a manifest belongs to another mesh.
-var ErrMesh = errors.New("manifest is of another mesh")
-
-// Volunteer makes this node a keeper of a manifest's file, and makes it known
-// to the keepers that announced themselves. Until when the file shall live a
-// repair manifest does not say: then it is for ever. Errors: [ErrHost],
-// [ErrMesh], those of [shard.OpenManifest] and of [Keeper.Keep].
-func (k *Keeper) Volunteer(ctx context.Context, manifest string) error {
-	m, closeManifest, err := openManifest(manifest)
-	if err != nil {
-		return err
-	}
-	defer closeManifest()
-	if m.Mesh != k.cfg.Mesh {
-		return fmt.Errorf("%w: the manifest is of mesh %q, this is %q", ErrMesh, m.Mesh, k.cfg.Mesh)
-	}
-	if k.cfg.Holds(m.Grant.Locator) {
-		return ErrHost
-	}
-	answers := k.askTurns(ctx, fileOf(m), k.find(ctx, m.Grant.Locator.Keepers()))
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	temp, err := writeTemp(k.cfg.Dir, m.Export)
-	if err != nil {
-		return err
-	}
-	err = k.volunteer(ctx, m, openSized(temp), answers)
-	return errors.Join(err, remove(temp))
-}
-
-func (k *Keeper) volunteer(ctx context.Context, m *shard.Manifest, open func() (io.ReadCloser, int64, error), answers map[peer.ID]shard.Turn) error {
-	from, size, err := open()
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	c := shard.Charge{Grant: m.SignedGrant, Repair: m.Repair.Seed(), Manifest: size, Keepers: []peer.ID{k.self}}
-	if m.Private != nil {
-		c.Until = m.Private.Expires
-	}
-	for p := range answers {
-		if len(c.Keepers) < shard.MaxKeepers {
-			c.Keepers = append(c.Keepers, p)
-		}
-	}
-	if err := k.Keep(ctx, k.self, c, from); err != nil {
-		return err
-	}
-	k.mu.Lock()
-	kept := k.charges[ownerOf(m.Grant)]
-	k.mu.Unlock()
-	if kept != nil {
-		k.tell(ctx, kept, answers, nil)
-	}
-	return nil
-}
-
-// Keepers returns peers that are said to keep a file: those that were
-// entrusted with it here, those that a charge names, and those that announced
-// themselves.
-func (k *Keeper) Keepers(ctx context.Context, l shard.Locator) []peer.ID {
-	var known []peer.ID
-	for _, c := range k.all() {
-		if r, ok := k.view(c); ok && c.grant.Locator == l {
-			known = append(append(known, k.self), r.Members.in()...)
-		}
-	}
-	known = slices.Concat(known, k.entrustedWith(l), k.find(ctx, l.Keepers()))
-	slices.Sort(known)
-	return slices.Compact(known)
 }

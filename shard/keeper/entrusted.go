@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -51,16 +50,4 @@ func (k *Keeper) writeEntrusted(g shard.Grant, keepers []peer.ID) error {
 		return err
 	}
 	return writeWhole(k.path(nameOf(g)+entrustedSuffix), data)
-}
-
-// entrustedWith returns whom the owner gave a file to, by its locator.
-func (k *Keeper) entrustedWith(l shard.Locator) (keepers []peer.ID) {
-	paths, _ := filepath.Glob(k.path(l.String() + "-*" + entrustedSuffix))
-	for _, path := range paths {
-		if data, err := readSmall(path, maxEntrusted); err == nil {
-			some, _ := parseEntrusted(data)
-			keepers = append(keepers, some...)
-		}
-	}
-	return keepers
 }

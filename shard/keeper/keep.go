@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -16,21 +17,34 @@ import (
 )
 
 // settle is how long whoever brought a charge may still say how many keepers
-// there shall be: they are asked one after the other.
+// there shall be, which are asked one after the other, and shorten its time.
 const settle = time.Hour
 
 // arrival is a charge that is being brought.
 type arrival struct {
-	from    peer.ID
+	from    source
 	bytes   int64
 	deleted bool // its owner deleted the file meanwhile
+}
+
+// source is who brought a charge, and from which network: "" is none.
+type source struct {
+	peer    peer.ID
+	network string
+}
+
+func sourceOf(from peer.ID, network netip.Prefix) source {
+	if !network.IsValid() {
+		return source{peer: from}
+	}
+	return source{from, network.String()}
 }
 
 // Keep implements [exchange.Keeper]. What is kept already learns of more
 // keepers; another manifest it takes only from whoever brought the first one,
 // and only one of the same core.
-func (k *Keeper) Keep(ctx context.Context, from peer.ID, c shard.Charge, manifest io.Reader) error {
-	err := k.keep(ctx, from, c, manifest)
+func (k *Keeper) Keep(ctx context.Context, from peer.ID, network netip.Prefix, c shard.Charge, manifest io.Reader) error {
+	err := k.keep(ctx, sourceOf(from, network), c, manifest)
 	if err != nil {
 		k.metrics.refuse(err)
 		return fmt.Errorf("keep: %w", err)
@@ -38,7 +52,7 @@ func (k *Keeper) Keep(ctx context.Context, from peer.ID, c shard.Charge, manifes
 	return nil
 }
 
-func (k *Keeper) keep(ctx context.Context, from peer.ID, c shard.Charge, manifest io.Reader) error {
+func (k *Keeper) keep(ctx context.Context, from source, c shard.Charge, manifest io.Reader) error {
 	g, _, err := c.Open(k.cfg.Mesh)
 	if err != nil {
 		return err
@@ -56,7 +70,7 @@ func (k *Keeper) keep(ctx context.Context, from peer.ID, c shard.Charge, manifes
 	defer k.leave(g)
 	temp := ""
 	if c.Manifest > 0 {
-		if temp, err = k.takeManifest(ctx, from, c, known, manifest); err != nil {
+		if temp, err = k.takeManifest(ctx, from.peer, c, known, manifest); err != nil {
 			return err
 		}
 	}
@@ -65,7 +79,7 @@ func (k *Keeper) keep(ctx context.Context, from peer.ID, c shard.Charge, manifes
 
 // admit checks the limits and holds room until leave. It returns the charge
 // that is here already, if any.
-func (k *Keeper) admit(from peer.ID, c shard.Charge, g shard.Grant) (*charge, error) {
+func (k *Keeper) admit(from source, c shard.Charge, g shard.Grant) (*charge, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	o := ownerOf(g)
@@ -91,27 +105,40 @@ func (k *Keeper) admit(from peer.ID, c shard.Charge, g shard.Grant) (*charge, er
 	return known, nil
 }
 
+// load is so many files and bytes of manifests.
+type load struct {
+	files int
+	bytes int64
+}
+
+func (l *load) add(bytes int64) { l.files, l.bytes = l.files+1, l.bytes+bytes }
+
 // room returns an error unless one more file, or more bytes of one, fit.
-func (k *Keeper) room(from peer.ID, file bool, more int64) error {
-	var files, peerFiles int
-	var bytes, peerBytes int64
-	count := func(by peer.ID, size int64) {
-		files, bytes = files+1, bytes+size
-		if by == from {
-			peerFiles, peerBytes = peerFiles+1, peerBytes+size
+func (k *Keeper) room(from source, file bool, more int64) error {
+	var all, peers, networks load
+	count := func(by source, size int64) {
+		all.add(size)
+		if by.peer == from.peer {
+			peers.add(size)
+		}
+		if by.network == from.network && by.network != "" {
+			networks.add(size)
 		}
 	}
 	for _, c := range k.charges {
-		count(c.From, c.Manifest)
+		count(source{c.From, c.Network}, c.Manifest)
 	}
 	for _, a := range k.arriving {
 		count(a.from, a.bytes)
 	}
+	full := func(l load, files int, bytes int64) bool {
+		return file && l.files >= files || more > 0 && l.bytes+more > bytes
+	}
 	l := k.cfg.Limits
 	switch {
-	case file && peerFiles >= l.PeerFiles || more > 0 && peerBytes+more > l.PeerBytes:
+	case full(peers, l.PeerFiles, l.PeerBytes), full(networks, l.networkFiles(), l.networkBytes()):
 		return wire.ErrQuota
-	case file && files >= l.Files || more > 0 && bytes+more > l.Bytes:
+	case full(all, l.Files, l.Bytes):
 		return wire.ErrFull
 	}
 	return nil
@@ -206,7 +233,7 @@ func openManifest(path string) (*shard.Manifest, func() error, error) {
 }
 
 // commit makes an admitted charge durable: first its manifest, then itself.
-func (k *Keeper) commit(from peer.ID, c shard.Charge, g shard.Grant, temp string) error {
+func (k *Keeper) commit(from source, c shard.Charge, g shard.Grant, temp string) error {
 	fresh, err := k.place(from, c, g, temp)
 	if err != nil {
 		return errors.Join(err, remove(temp))
@@ -218,7 +245,7 @@ func (k *Keeper) commit(from peer.ID, c shard.Charge, g shard.Grant, temp string
 }
 
 // place reports whether the charge is a new one.
-func (k *Keeper) place(from peer.ID, c shard.Charge, g shard.Grant, temp string) (fresh bool, err error) {
+func (k *Keeper) place(from source, c shard.Charge, g shard.Grant, temp string) (fresh bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	o := ownerOf(g)
@@ -231,7 +258,7 @@ func (k *Keeper) place(from peer.ID, c shard.Charge, g shard.Grant, temp string)
 	case known == nil:
 		fresh = true
 		known, err = openCharge(record{
-			Version: recordVersion, Grant: c.Grant, Repair: c.Repair, From: from, Given: k.cfg.Now().Unix(), Until: c.Until, Wanted: 1,
+			Version: recordVersion, Grant: c.Grant, Repair: c.Repair, From: from.peer, Network: from.network, Given: k.cfg.Now().Unix(), Until: c.Until, Wanted: 1,
 		}, k.cfg.Mesh)
 		if err != nil {
 			return false, err
@@ -243,7 +270,7 @@ func (k *Keeper) place(from peer.ID, c shard.Charge, g shard.Grant, temp string)
 		}
 		known.Manifest = c.Manifest
 	}
-	k.merge(known, from, c)
+	k.merge(known, from.peer, c)
 	if err := k.write(known); err != nil {
 		return false, err
 	}
@@ -252,21 +279,26 @@ func (k *Keeper) place(from peer.ID, c shard.Charge, g shard.Grant, temp string)
 }
 
 // merge takes in what a KEEP says of the other keepers. How many there shall
-// be, and until when, only he may say who brought the charge.
+// be, and until when, only he may say who brought the charge: while it is new;
+// later on he may only lengthen the time. He may be a keeper that turned hostile.
 func (k *Keeper) merge(c *charge, from peer.ID, m shard.Charge) {
 	c.Members.learn(k.self, m.Keepers)
 	c.Members.spoke(from)
 	if from != c.From {
 		return
 	}
-	c.Until = m.Until
-	if age(k.cfg.Now(), c.Given) < settle {
+	settling := age(k.cfg.Now(), c.Given) < settle
+	if longer := m.Until == 0 || c.Until != 0 && m.Until > c.Until; longer || settling {
+		c.Until = m.Until
+	}
+	if settling {
 		c.Wanted = max(c.Wanted, len(m.Keepers))
 	}
 }
 
-// Turn implements [exchange.Keeper].
-func (k *Keeper) Turn(_ context.Context, from peer.ID, grant shard.Grant) (shard.Turn, error) {
+// Turn implements [exchange.Keeper]. Who asks has the repair key; so he who says
+// that he is a keeper becomes known as one.
+func (k *Keeper) Turn(_ context.Context, from peer.ID, grant shard.Grant, keeps bool) (shard.Turn, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := k.charges[ownerOf(grant)]
@@ -275,6 +307,9 @@ func (k *Keeper) Turn(_ context.Context, from peer.ID, grant shard.Grant) (shard
 		return shard.Turn{}, wire.ErrDeleted
 	case c == nil || c.grant.Locator != grant.Locator || !c.grant.Repair.Equal(grant.Repair):
 		return shard.Turn{}, wire.ErrNotFound
+	}
+	if keeps {
+		c.Members.learn(k.self, []peer.ID{from})
 	}
 	c.Members.spoke(from)
 	return shard.Turn{

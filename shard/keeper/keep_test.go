@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,7 +46,7 @@ func TestKeepTakesACharge(t *testing.T) {
 	if got := w.found[s.grant.Locator.Keepers()]; len(got) != 3 {
 		t.Errorf("%d keepers announced themselves, want 3", len(got))
 	}
-	turn, err := a.keeper.Turn(t.Context(), "", s.grant)
+	turn, err := a.keeper.Turn(t.Context(), "", s.grant, false)
 	check(t, err)
 	if len(turn.Keepers) != 3 || turn.Keepers[0] != a.id {
 		t.Errorf("keepers %v", turn.Keepers)
@@ -101,7 +102,7 @@ func TestKeepRefuses(t *testing.T) {
 			}
 			_, owner := identity(t, 999)
 			before, _ := filepath.Glob(filepath.Join(n.dir, "*"))
-			wantErr(t, n.keeper.Keep(t.Context(), owner, tt.charge, bytes.NewReader(tt.manifest)), tt.want)
+			wantErr(t, n.keeper.Keep(t.Context(), owner, netip.Prefix{}, tt.charge, bytes.NewReader(tt.manifest)), tt.want)
 			all, err := os.ReadDir(n.dir)
 			check(t, err)
 			if len(all) != len(before) {
@@ -124,7 +125,7 @@ func TestKeepOfASquatterTakesNoPlace(t *testing.T) {
 	})
 	check(t, err)
 	_, stranger := identity(t, 998)
-	check(t, n.keeper.Keep(t.Context(), stranger, shard.Charge{Grant: squat, Repair: s.key().Seed()}, nil))
+	check(t, n.keeper.Keep(t.Context(), stranger, netip.Prefix{}, shard.Charge{Grant: squat, Repair: s.key().Seed()}, nil))
 	w.entrust(s, n)
 	g, err := shard.OpenGrant(squat, mesh)
 	check(t, err)
@@ -146,10 +147,10 @@ func TestForgetOutlivesARestart(t *testing.T) {
 	check(t, n.keeper.Forget(s.grant))
 	check(t, n.keeper.Forget(other.grant)) // never kept: leaves nothing
 	n.start()
-	_, err := n.keeper.Turn(t.Context(), "", s.grant)
+	_, err := n.keeper.Turn(t.Context(), "", s.grant, false)
 	wantErr(t, err, wire.ErrDeleted)
-	wantErr(t, n.keeper.Keep(t.Context(), "", s.charge(), bytes.NewReader(s.repair)), wire.ErrDeleted)
-	_, err = n.keeper.Turn(t.Context(), "", other.grant)
+	wantErr(t, n.keeper.Keep(t.Context(), "", netip.Prefix{}, s.charge(), bytes.NewReader(s.repair)), wire.ErrDeleted)
+	_, err = n.keeper.Turn(t.Context(), "", other.grant, false)
 	wantErr(t, err, wire.ErrNotFound)
 	if files, _ := filepath.Glob(filepath.Join(n.dir, "*")); len(files) != 1 {
 		t.Errorf("files %v, want tombstones alone", files)
@@ -187,7 +188,7 @@ func TestForgetWhileItArrives(t *testing.T) {
 		}
 		return bytes.NewReader(s.repair).Read(p)
 	})
-	wantErr(t, n.keeper.Keep(t.Context(), "", s.charge(), from), wire.ErrDeleted)
+	wantErr(t, n.keeper.Keep(t.Context(), "", netip.Prefix{}, s.charge(), from), wire.ErrDeleted)
 	n.start()
 	if n.keepsIt(s) {
 		t.Error("it is kept")
@@ -208,7 +209,7 @@ func TestKeepAgainMerges(t *testing.T) {
 	keep := func(from peer.ID, c shard.Charge, manifest []byte) {
 		t.Helper()
 		c.Manifest = int64(len(manifest))
-		check(t, n.keeper.Keep(t.Context(), from, c, bytes.NewReader(manifest)))
+		check(t, n.keeper.Keep(t.Context(), from, netip.Prefix{}, c, bytes.NewReader(manifest)))
 	}
 	kept := func() []byte {
 		t.Helper()
@@ -242,7 +243,7 @@ func TestNewClearsAwayWhatACrashLeft(t *testing.T) {
 	n := w.nodes[w.ids[0]]
 	s := newSample(t, 1, 1)
 	w.entrust(s, n)
-	for _, name := range []string{".new-123", "orphan" + manifestSuffix, "broken" + chargeSuffix} {
+	for _, name := range []string{".new-123", "." + nameOf(s.grant) + manifestSuffix + ".123", "orphan" + manifestSuffix, "broken" + chargeSuffix} {
 		writeFile(t, filepath.Join(n.dir, name), []byte("x"))
 	}
 	n.start()
@@ -266,7 +267,7 @@ func TestKeepWhoseReaderBreaks(t *testing.T) {
 	n := w.nodes[w.ids[0]]
 	s := newSample(t, 1, 1)
 	broken := io.MultiReader(bytes.NewReader(s.repair[:40]), readerFunc(func([]byte) (int, error) { return 0, context.Canceled }))
-	wantErr(t, n.keeper.Keep(t.Context(), "", s.charge(), broken), context.Canceled)
+	wantErr(t, n.keeper.Keep(t.Context(), "", netip.Prefix{}, s.charge(), broken), context.Canceled)
 	if files, _ := os.ReadDir(n.dir); len(files) != 0 {
 		t.Errorf("left: %v", files)
 	}
@@ -279,11 +280,72 @@ func TestResign(t *testing.T) {
 	w.entrust(s, a)
 	w.entrust(other, a)
 	check(t, a.keeper.Resign(s.grant))
-	_, err := a.keeper.Turn(t.Context(), "", s.grant)
+	_, err := a.keeper.Turn(t.Context(), "", s.grant, false)
 	wantErr(t, err, wire.ErrNotFound)
-	_, err = a.keeper.Turn(t.Context(), "", other.grant)
+	_, err = a.keeper.Turn(t.Context(), "", other.grant, false)
 	check(t, err)
 	w.entrust(s, a)
-	_, err = a.keeper.Turn(t.Context(), "", s.grant)
+	_, err = a.keeper.Turn(t.Context(), "", s.grant, false)
 	check(t, err)
+}
+
+// Who brought a charge, maybe a keeper that turned hostile, shortens its time only
+// while it is new, and lengthens it whenever he likes.
+func TestAKeeperCannotShortenTheTime(t *testing.T) {
+	w := newWorld(t, 2)
+	s := newSample(t, 1, 1)
+	honest, hostile := w.nodes[w.ids[0]], w.ids[1]
+	c := s.charge(honest.id, hostile) // a hand over: until for ever
+	check(t, honest.keeper.Keep(t.Context(), hostile, netip.Prefix{}, c, bytes.NewReader(s.repair)))
+	keep := func(until time.Time) int64 {
+		t.Helper()
+		c.Manifest, c.Until = 0, until.Unix()
+		check(t, honest.keeper.Keep(t.Context(), hostile, netip.Prefix{}, c, nil))
+		return honest.record(s).Until
+	}
+	first := w.clock().Add(30 * day)
+	if keep(first) != first.Unix() {
+		t.Error("a new charge's time cannot be shortened")
+	}
+	w.pass(2 * time.Hour)
+	if keep(w.clock().Add(time.Minute)) != first.Unix() {
+		t.Error("a keeper shortened the time")
+	}
+	longer := first.Add(day)
+	if keep(longer) != longer.Unix() {
+		t.Error("the time cannot be lengthened")
+	}
+	for range 40 {
+		w.round(6 * time.Hour)
+	}
+	if !honest.keepsIt(s) {
+		t.Error("the file was given up")
+	}
+}
+
+// Peer ids cost nothing: many of one network do not fill a keeper, and it does not
+// forget that when it is started anew.
+func TestOneNetworkDoesNotFillAKeeper(t *testing.T) {
+	w := newWorld(t, 1)
+	n := w.nodes[w.ids[0]]
+	n.limits = Limits{Files: 16, PeerFiles: 2}
+	n.start()
+	keep := func(i, from int, network string) error {
+		s, at := newSample(t, byte(i), 1), netip.Prefix{}
+		if network != "" {
+			at = netip.MustParsePrefix(network)
+		}
+		_, id := identity(t, 2000+from)
+		return n.keeper.Keep(t.Context(), id, at, s.charge(n.id), bytes.NewReader(s.repair))
+	}
+	const one, other = "203.0.113.0/24", "2001:db8::/48"
+	for i := range 8 {
+		check(t, keep(i, i/2, one))
+	}
+	n.start()
+	wantErr(t, keep(20, 20, one), wire.ErrQuota)
+	check(t, keep(21, 21, other))
+	for i := range 6 { // on loopback there is no network
+		check(t, keep(30+i, 30+i, ""))
+	}
 }

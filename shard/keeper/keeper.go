@@ -33,8 +33,13 @@ type Keeper struct {
 
 	pace *rate.Limiter // files in a round
 
-	round  sync.Mutex // one round at a time
-	verify sync.Mutex // one manifest of a stranger's at a time
+	round   sync.Mutex     // one round at a time
+	files   sync.WaitGroup // those that a round came to and that are worked on still; added to under round
+	slots   chan struct{}  // the files that a round looks at at once
+	long    chan struct{}  // charges on which long work is done at once
+	ownLong chan struct{}  // … of the owner's own files
+	silent  silent
+	verify  sync.Mutex // one manifest of a stranger's at a time
 
 	mu       sync.Mutex
 	charges  map[owner]*charge
@@ -49,7 +54,8 @@ func New(cfg Config) (*Keeper, error) {
 	cfg = cfg.withDefaults()
 	k := &Keeper{
 		cfg: cfg, log: cfg.Logger, self: cfg.Host.ID(), metrics: newMetrics(),
-		pace:    rate.NewLimiter(rate.Every(fileEvery), fileBurst),
+		pace:  rate.NewLimiter(rate.Every(fileEvery), fileBurst),
+		slots: make(chan struct{}, atOnce), long: make(chan struct{}, longAtOnce), ownLong: make(chan struct{}, longAtOnce),
 		charges: map[owner]*charge{}, arriving: map[owner]*arrival{}, own: map[string]upkeep{},
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
@@ -72,7 +78,7 @@ func (k *Keeper) load() error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), tempPrefix) {
+		if strings.HasPrefix(e.Name(), ".") { // a manifest or a charge that was being written, with its key
 			err = errors.Join(err, os.Remove(k.path(e.Name())))
 		} else if strings.HasSuffix(e.Name(), chargeSuffix) {
 			k.loadCharge(e.Name())
@@ -135,8 +141,10 @@ const (
 	fileBurst = 32
 )
 
-// Run makes rounds until ctx ends, and returns nil then.
+// Run makes rounds until ctx ends, and returns nil then. The long work of one
+// round goes on in the next; Run waits for it.
 func (k *Keeper) Run(ctx context.Context) error {
+	defer k.finish()
 	wait := rand.N(firstWait)
 	for {
 		timer := time.NewTimer(wait)
@@ -146,9 +154,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		if err := k.Round(ctx); err != nil && ctx.Err() == nil {
-			k.log.Warn("round ended with errors", "err", err)
-		}
+		k.lookAround(ctx)
 		wait = interval - interval/6 + rand.N(interval/3)
 	}
 }

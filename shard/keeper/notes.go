@@ -116,6 +116,9 @@ func (b *notebook) lack(l shard.Locator, n opened) []peer.ID {
 // lack it, until enough have it.
 func (k *Keeper) carryNotes(ctx context.Context, t task, o *outcome) error {
 	hosts := slices.Clone(o.hosts)
+	if !o.checked {
+		hosts = placed(t.manifest)
+	}
 	for _, p := range k.find(ctx, t.grant.Locator) {
 		if !slices.Contains(hosts, p) {
 			hosts = append(hosts, p)
@@ -154,12 +157,10 @@ func (k *Keeper) spreadNote(ctx context.Context, f file, b *notebook, n opened, 
 }
 
 func (k *Keeper) putNote(ctx context.Context, p peer.ID, n opened) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	if err := k.reach(ctx, p); err != nil {
+	err := k.ask(ctx, p, askTime, func(ctx context.Context) error {
+		_, err := k.cfg.Client.PutNote(ctx, p, n.SignedNote, n.terms)
 		return err
-	}
-	_, err := k.cfg.Client.PutNote(ctx, p, n.SignedNote, n.terms)
+	})
 	if errors.Is(err, wire.ErrStale) {
 		return nil // it has a newer one, or another of this number: carried on the next time
 	}

@@ -144,6 +144,7 @@ func TestEntrustRemembersWhomItAsked(t *testing.T) {
 	s := newSample(t, 1, 1, w.ids[1], far)
 	owner := w.nodes[w.ids[0]]
 	w.announce(s.grant.Locator, w.ids[2])
+	w.nodes[w.ids[2]].holds = true
 	w.nodes[w.ids[3]].holds = true
 	path := t.TempDir() + "/read.batchain"
 	writeFile(t, path, s.read)
@@ -180,8 +181,10 @@ func TestEntrustRemembersWhomItAsked(t *testing.T) {
 	if all := entrust(16); len(all) != 4 {
 		t.Errorf("%d keepers of 4 possible", len(all))
 	}
-	if got := owner.keeper.Keepers(t.Context(), s.grant.Locator); len(got) != 5 {
-		t.Errorf("%d keepers are known, want 5 with the silent one", len(got))
+	got, err := owner.keeper.Keepers(t.Context(), path)
+	check(t, err)
+	if len(got) != 4 {
+		t.Errorf("%d keepers are known, want the 4 that answer", len(got))
 	}
 }
 
@@ -198,7 +201,20 @@ func TestVolunteer(t *testing.T) {
 	n.keeper.cfg.Mesh = "other"
 	wantErr(t, n.keeper.Volunteer(t.Context(), path), ErrMesh)
 	n.keeper.cfg.Mesh = mesh
+	before := w.nodes[w.ids[0]].keeps + w.nodes[w.ids[1]].keeps
 	check(t, n.keeper.Volunteer(t.Context(), path))
+	if w.nodes[w.ids[0]].keeps+w.nodes[w.ids[1]].keeps != before {
+		t.Error("who announced himself was sent the repair key")
+	}
+	if r := n.record(s); r.Wanted != usualKeepers {
+		t.Errorf("wanted %d", r.Wanted)
+	}
+	for _, other := range w.ids[:3] {
+		if !slices.Contains(w.nodes[other].record(s).Members.in(), n.id) {
+			t.Error("a keeper did not learn of the new one")
+		}
+	}
+	w.round(6 * time.Hour) // they ask him in their turn
 	for _, n := range w.nodes {
 		if r := n.record(s); len(r.Members.in()) != 3 {
 			t.Errorf("members %v, want three others", r.Members)

@@ -1,9 +1,9 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,18 +13,22 @@ import (
 
 // upkeep is what is remembered of one of the owner's own files, until the node
 // stops: doing it once more is cheap.
-type upkeep struct{ renewed, noted int64 }
+type upkeep struct {
+	renewed, noted int64
+	working        bool
+}
 
-// roundOwn looks after the owner's own files, whoever else keeps them: those at
-// risk first, then those that were checked longest ago.
-func (k *Keeper) roundOwn(ctx context.Context) (err error) {
+// own comes to the owner's own files, whoever else keeps them: those at risk
+// first, then those that were checked longest ago.
+func (p *pass) own(ctx context.Context) {
+	k := p.k
 	var paths []string
 	order, owned := map[string]time.Time{}, map[string]bool{}
 	for _, path := range k.cfg.Own() {
 		owned[path] = true
 		h, known := transfer.ReadHealth(path)
 		switch {
-		case known && age(k.cfg.Now(), h.Checked.Unix()) < justNow:
+		case known && age(k.cfg.Now(), h.Checked.Unix()) < justNow, k.upkeep(path).working:
 			continue
 		case known && h.Margin > h.FullMargin/2:
 			order[path] = h.Checked
@@ -33,54 +37,59 @@ func (k *Keeper) roundOwn(ctx context.Context) (err error) {
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return order[a].Compare(order[b]) })
 	for _, path := range paths {
-		if k.pace.Wait(ctx) != nil {
-			return context.Cause(ctx)
-		}
-		if ownErr := k.checkOwn(ctx, path); ownErr != nil && ctx.Err() == nil {
-			k.metrics.checks.WithLabelValues("failed").Inc()
-			err = errors.Join(err, fmt.Errorf("manifest %s: %w", path, ownErr))
+		if !p.file(ctx, "manifest "+path, k.ownLong, func(ctx context.Context, at slot) error { return k.checkOwn(ctx, path, at) }) {
+			break
 		}
 	}
 	k.forgetOwn(owned)
-	return err
 }
 
-func (k *Keeper) checkOwn(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, fileTime)
-	defer cancel()
-	m, closeManifest, err := openManifest(path)
-	if err != nil {
+func (k *Keeper) checkOwn(ctx context.Context, path string, at slot) error {
+	t, ok, err := k.taskOwn(path)
+	if err != nil || !ok {
 		return err
 	}
-	t := task{file: fileOf(m), manifest: path}
-	if m.Private != nil {
-		t.until = m.Private.Expires
-	}
-	mesh := m.Mesh
-	if err := closeManifest(); err != nil {
-		return err
-	}
-	if mesh != k.cfg.Mesh || (shard.Charge{Until: t.until}).Over(k.cfg.Now()) {
-		return nil
-	}
-	k.mu.Lock()
-	before := k.own[path]
-	k.mu.Unlock()
-	t.renewed, t.noted, t.avoid = before.renewed, before.noted, k.Keepers(ctx, t.grant.Locator)
+	k.keepUp(path, func(u *upkeep) { u.working = true })
+	defer k.keepUp(path, func(u *upkeep) { u.working = false })
 	o, err := k.tend(ctx, t)
 	if err == nil {
 		k.metrics.checks.WithLabelValues("worked").Inc()
 	}
+	k.keepUp(path, func(u *upkeep) { u.renewed, u.noted = cmp.Or(o.renewed, u.renewed), cmp.Or(o.noted, u.noted) })
+	if !o.mend() {
+		return err
+	}
+	return errors.Join(err, at.longWork(ctx, func(ctx context.Context) error { return k.repair(ctx, t, &o) }))
+}
+
+// taskOwn is what there is to do for one of the owner's files; false when it is
+// of another mesh or its time has passed.
+func (k *Keeper) taskOwn(path string) (task, bool, error) {
+	m, closeManifest, err := openManifest(path)
+	if err != nil {
+		return task{}, false, err
+	}
+	defer closeManifest()
+	u := k.upkeep(path)
+	t := task{file: fileOf(m), manifest: path, renewed: u.renewed, noted: u.noted}
+	if m.Private != nil {
+		t.until = m.Private.Expires
+	}
+	return t, m.Mesh == k.cfg.Mesh && !(shard.Charge{Until: t.until}).Over(k.cfg.Now()), nil
+}
+
+func (k *Keeper) upkeep(path string) upkeep {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o.renewed != 0 {
-		before.renewed = o.renewed
-	}
-	if o.noted != 0 {
-		before.noted = o.noted
-	}
-	k.own[path] = before
-	return err
+	return k.own[path]
+}
+
+func (k *Keeper) keepUp(path string, change func(*upkeep)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := k.own[path]
+	change(&u)
+	k.own[path] = u
 }
 
 // forgetOwn forgets what is no longer the owner's.

@@ -52,6 +52,25 @@ func (k *Keeper) reach(ctx context.Context, p peer.ID) error {
 	return h.Connect(look, info)
 }
 
+// ask calls question when p can be reached. Who cannot, or takes longer than
+// limit, is not asked again in this round.
+func (k *Keeper) ask(ctx context.Context, p peer.ID, limit time.Duration, question func(context.Context) error) error {
+	if k.silent.has(p) {
+		return errSilent
+	}
+	asked, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := k.reach(asked, p)
+	reached := err == nil
+	if reached {
+		err = question(asked)
+	}
+	if ctx.Err() == nil && (!reached || asked.Err() != nil) {
+		k.silent.add(p)
+	}
+	return err
+}
+
 // find returns the peers that announced a locator, never this one.
 func (k *Keeper) find(ctx context.Context, l shard.Locator) []peer.ID {
 	look, cancel := context.WithTimeout(ctx, findTime)
@@ -93,13 +112,10 @@ func (k *Keeper) each(ctx context.Context, peers []peer.ID, visit func(ctx conte
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, askTime)
-			defer cancel()
-			if err := k.reach(ctx, p); err != nil {
+			err := k.ask(ctx, p, askTime, func(ctx context.Context) error { visit(ctx, p); return nil })
+			if err != nil {
 				k.log.DebugContext(ctx, "peer cannot be reached", "peer", p, "err", err)
-				return
 			}
-			visit(ctx, p)
 		})
 	}
 	wait.Wait()
@@ -125,13 +141,14 @@ func (k *Keeper) order(f file, to peer.ID, kind string, o shard.Order) (wire.Sig
 	return o.Sign(f.key, kind, k.cfg.Mesh)
 }
 
-// askTurns asks keepers how a file fares. Who does not keep it, or does not
-// answer, is not in the answer.
-func (k *Keeper) askTurns(ctx context.Context, f file, keepers []peer.ID) map[peer.ID]shard.Turn {
+// askTurns asks keepers how a file fares; keeps says that this node is one, too.
+// Who does not keep it, or does not answer, is not in the answer. An answer
+// proves nothing: whoever is asked can make one up.
+func (k *Keeper) askTurns(ctx context.Context, f file, keepers []peer.ID, keeps bool) map[peer.ID]shard.Turn {
 	var mu sync.Mutex
 	answers := map[peer.ID]shard.Turn{}
 	k.each(ctx, keepers, func(ctx context.Context, p peer.ID) {
-		order, err := k.order(f, p, shard.OrderTurn, shard.Order{})
+		order, err := k.order(f, p, shard.OrderTurn, shard.Order{Keeps: keeps})
 		if err != nil {
 			k.log.ErrorContext(ctx, "order cannot be signed", "err", err)
 			return

@@ -39,6 +39,7 @@ type record struct {
 	Ended    int64       `cbor:"17,keyasint,omitempty"` // since when its time is over
 	Looked   int64       `cbor:"18,keyasint,omitempty"` // last round that came to it
 	Short    int64       `cbor:"19,keyasint,omitempty"` // since when there are fewer keepers than wanted
+	Network  string      `cbor:"20,keyasint,omitempty"` // from which it was brought
 }
 
 // charge is one file that is kept.

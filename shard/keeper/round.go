@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -18,8 +17,14 @@ const (
 	// justNow is how recent a check must be for a round to pass the file over:
 	// a round that was broken off goes on where it was.
 	justNow = interval / 2
-	// fileTime bounds the work on one file in one round; the rest is for the next.
-	fileTime = 6 * time.Hour
+	// stepTime bounds each of the steps of a check: renewing, auditing, notes.
+	stepTime = 5 * time.Minute
+	// longTime bounds what a round does not wait for: repair and hand over.
+	longTime = 6 * time.Hour
+	// atOnce is how many files a round looks at at once, and longAtOnce on how
+	// many of the charges, and of the owner's own, long work is done at once.
+	atOnce     = 8
+	longAtOnce = 4
 	// barrenTime is how long a file of which nothing is found is looked for: as
 	// long as a lease, its grace and its trash, and a month.
 	barrenTime = shard.LeaseDefault + 40*24*time.Hour
@@ -27,50 +32,65 @@ const (
 	endedTime = 7 * 24 * time.Hour
 )
 
-// Round looks after every file once, one at a time: the owner's own first, then
-// those at risk, then those that were checked longest ago. What fails for one
-// file does not stop the others; the errors are returned together.
+// Round looks after every file once, a few at once: the owner's own first, then
+// those at risk, then those that were checked longest ago, and at last those
+// that could not be checked. What fails for one file does not stop the others;
+// the errors are returned together, when all of the work is done.
 func (k *Keeper) Round(ctx context.Context) error {
-	k.round.Lock()
-	defer k.round.Unlock()
-	err := k.roundOwn(ctx)
-	for _, c := range k.due() {
-		if k.pace.Wait(ctx) != nil {
-			return context.Cause(ctx)
-		}
-		checkErr := k.check(ctx, c)
-		if checkErr != nil && ctx.Err() == nil {
-			k.metrics.checks.WithLabelValues("failed").Inc()
-			err = errors.Join(err, fmt.Errorf("file %s: %w", c.grant.Locator, checkErr))
-		}
+	p := k.lookAround(ctx)
+	k.finish()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	return err
+	return p.err
 }
 
-// due returns the charges that were not looked at just now, in the order in
-// which they are worked on.
+// finish waits for the work that rounds have begun.
+func (k *Keeper) finish() {
+	k.round.Lock()
+	defer k.round.Unlock()
+	k.files.Wait()
+}
+
+// lookAround comes to every file once. It returns when none has a slot any more;
+// long work goes on.
+func (k *Keeper) lookAround(ctx context.Context) *pass {
+	k.round.Lock()
+	defer k.round.Unlock()
+	k.silent.begin()
+	defer k.silent.end()
+	p := &pass{k: k, began: time.Now()}
+	p.own(ctx)
+	p.charges(ctx)
+	p.looked.Wait()
+	return p
+}
+
+// due returns the charges that were not looked at just now and are not worked
+// on still, in the order in which they are come to.
 func (k *Keeper) due() []*charge {
 	type entry struct {
 		*charge
-		risk bool
-		age  time.Duration
+		group int // 0: at risk, 1: others, 2: stuck
+		age   time.Duration
 	}
 	now := k.cfg.Now()
 	var due []entry
 	for _, c := range k.all() {
-		r, _ := k.view(c)
-		if age(now, r.Looked) >= justNow {
-			due = append(due, entry{c, r.Checked != 0 && r.atRisk(), age(now, r.Checked)})
+		r, working := k.state(c)
+		e := entry{c, 1, age(now, r.Checked)}
+		switch {
+		case working || age(now, r.Looked) < justNow:
+			continue
+		case r.stuck(now):
+			e.group, e.age = 2, age(now, r.Looked)
+		case r.Checked != 0 && r.atRisk():
+			e.group = 0
 		}
+		due = append(due, e)
 	}
 	slices.SortStableFunc(due, func(a, b entry) int {
-		if a.risk != b.risk {
-			if a.risk {
-				return -1
-			}
-			return 1
-		}
-		return -cmp.Compare(a.age, b.age)
+		return cmp.Or(cmp.Compare(a.group, b.group), -cmp.Compare(a.age, b.age))
 	})
 	charges := make([]*charge, len(due))
 	for i, e := range due {
@@ -79,10 +99,15 @@ func (k *Keeper) due() []*charge {
 	return charges
 }
 
+// state copies what a charge's file says, and whether it is worked on.
+func (k *Keeper) state(c *charge) (record, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return c.record, c.working
+}
+
 // check does what a round does for one charge.
-func (k *Keeper) check(ctx context.Context, c *charge) error {
-	ctx, cancel := context.WithTimeout(ctx, fileTime)
-	defer cancel()
+func (k *Keeper) check(ctx context.Context, c *charge, at slot) error {
 	r, ok := k.view(c)
 	if !ok {
 		return nil
@@ -92,7 +117,11 @@ func (k *Keeper) check(ctx context.Context, c *charge) error {
 		return k.end(c, r)
 	}
 	asked := r.Members.in()
-	answers := k.askTurns(ctx, c.file(), asked)
+	answers := k.askTurns(ctx, c.file(), asked, true)
+	if len(asked) == 0 && r.From == k.self {
+		k.greet(ctx, c.file())
+	}
+	t := k.taskOf(c, r)
 	var o outcome
 	var err error
 	outcomeName := "watched"
@@ -100,7 +129,7 @@ func (k *Keeper) check(ctx context.Context, c *charge) error {
 		outcomeName = "worked"
 		k.setWorking(c, true)
 		defer k.setWorking(c, false)
-		o, err = k.tend(ctx, k.taskOf(c, r))
+		o, err = k.tend(ctx, t)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -112,17 +141,35 @@ func (k *Keeper) check(ctx context.Context, c *charge) error {
 		k.metrics.checks.WithLabelValues(outcomeName).Inc()
 	}
 	barren, writeErr := k.conclude(c, asked, answers, o)
+	err = errors.Join(err, writeErr)
 	if barren {
 		k.log.WarnContext(ctx, "nothing is left of a file that was kept", "file", c.grant.Locator)
 		return errors.Join(err, k.drop(c))
 	}
-	recruits := k.handOver(ctx, c, o, answers)
-	k.tell(ctx, c, answers, recruits)
-	return errors.Join(err, writeErr)
+	return errors.Join(err, k.follow(ctx, c, t, o, answers, at))
 }
 
-// conclude writes down what a check found. It reports whether nothing of the
-// file has been found for too long.
+// follow does what comes of a check: repair, and finding keepers, for which the
+// round does not wait; then it makes keepers known to one another.
+func (k *Keeper) follow(ctx context.Context, c *charge, t task, o outcome, answers map[peer.ID]shard.Turn, at slot) error {
+	if !o.mend() && !k.lacks(c, o, answers) {
+		k.tell(ctx, c, answers, nil)
+		return nil
+	}
+	return at.longWork(ctx, func(ctx context.Context) error {
+		var err error
+		if o.mend() {
+			err = k.repair(ctx, t, &o)
+			err = errors.Join(err, k.update(c, func(r *record) { r.saw(o, k.cfg.Now()) }))
+		}
+		recruits := k.handOver(ctx, c, o, answers)
+		k.tell(ctx, c, answers, recruits)
+		return err
+	})
+}
+
+// conclude writes down what a check found, and that there was one even when it
+// failed. It reports whether nothing of the file has been found for too long.
 func (k *Keeper) conclude(c *charge, asked []peer.ID, answers map[peer.ID]shard.Turn, o outcome) (barren bool, err error) {
 	now := k.cfg.Now()
 	reached := o.reached || len(answers) > 0
@@ -133,11 +180,9 @@ func (k *Keeper) conclude(c *charge, asked []peer.ID, answers map[peer.ID]shard.
 		r.Ended, r.Looked = 0, now.Unix()
 		since(&r.Short, now, len(r.Members.in())+1 < r.Wanted)
 		r.Renewed, r.Noted = cmp.Or(o.renewed, r.Renewed), cmp.Or(o.noted, r.Noted)
-		if o.checked {
-			r.Checked, r.Own, r.Margin, r.Full = now.Unix(), now.Unix(), o.margin, o.full
-			if o.alive || reached {
-				since(&r.Barren, now, !o.alive)
-			}
+		r.saw(o, now)
+		if o.checked && (o.alive || reached) {
+			since(&r.Barren, now, !o.alive)
 		}
 		barren = r.Barren != 0 && reached && age(now, r.Barren) > barrenTime
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -256,7 +257,7 @@ func TestUntil(t *testing.T) {
 	n := w.byTurn(s)[0]
 	c := s.charge(n.id)
 	c.Until = w.now.Add(10 * day).Unix()
-	check(t, n.keeper.Keep(t.Context(), "", c, bytes.NewReader(s.repair)))
+	check(t, n.keeper.Keep(t.Context(), "", netip.Prefix{}, c, bytes.NewReader(s.repair)))
 	for d := range 20 {
 		w.round(day)
 		if d < 10 && n.engine.audits != d+1 {

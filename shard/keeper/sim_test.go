@@ -11,6 +11,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,12 +121,12 @@ func (n *simNode) start() {
 }
 
 // The node answers for whichever keeper runs on it.
-func (n *simNode) Keep(ctx context.Context, from peer.ID, c shard.Charge, manifest io.Reader) error {
-	return n.keeper.Keep(ctx, from, c, manifest)
+func (n *simNode) Keep(ctx context.Context, from peer.ID, network netip.Prefix, c shard.Charge, manifest io.Reader) error {
+	return n.keeper.Keep(ctx, from, network, c, manifest)
 }
 
-func (n *simNode) Turn(ctx context.Context, from peer.ID, g shard.Grant) (shard.Turn, error) {
-	return n.keeper.Turn(ctx, from, g)
+func (n *simNode) Turn(ctx context.Context, from peer.ID, g shard.Grant, keeps bool) (shard.Turn, error) {
+	return n.keeper.Turn(ctx, from, g, keeps)
 }
 
 func (n *simNode) Forget(g shard.Grant) error { return n.keeper.Forget(g) }

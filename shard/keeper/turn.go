@@ -68,5 +68,18 @@ func (r *record) heard(self peer.ID, asked []peer.ID, answers map[peer.ID]shard.
 	return gone
 }
 
+// saw notes a check of the file as a whole.
+func (r *record) saw(o outcome, now time.Time) {
+	if o.checked {
+		r.Checked, r.Own, r.Margin, r.Full = now.Unix(), now.Unix(), o.margin, o.full
+	}
+}
+
+// stuck reports whether the last rounds came to the file and could not check it.
+func (r *record) stuck(now time.Time) bool {
+	looked := age(now, r.Looked)
+	return looked != endless && age(now, r.Checked)-looked > stale
+}
+
 // atRisk reports whether half of the losses that the file can stand have come.
 func (r *record) atRisk() bool { return r.Margin <= r.Full/2 }

@@ -3,7 +3,6 @@ package keeper
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -31,14 +30,10 @@ type task struct {
 	until    int64
 	renewed  int64
 	noted    int64
-	avoid    []peer.ID // its keepers, this one among them, and those that were
 }
 
 func (k *Keeper) taskOf(c *charge, r record) task {
-	t := task{file: c.file(), until: r.Until, renewed: r.Renewed, noted: r.Noted, avoid: []peer.ID{k.self}}
-	for _, e := range r.Members { // one that is silent keeps its charge
-		t.avoid = append(t.avoid, e.Peer)
-	}
+	t := task{file: c.file(), until: r.Until, renewed: r.Renewed, noted: r.Noted}
 	if r.Manifest > 0 {
 		t.manifest = k.manifestPath(c)
 	}
@@ -55,30 +50,51 @@ type outcome struct {
 	hosts   []peer.ID // that hold some of it
 	renewed int64
 	noted   int64
+	repairs bool // there is a manifest to repair it with
 }
 
-// tend audits, renews and repairs a file and carries its notes on. What can
-// still be done after an error is done.
+// mend reports whether half of the losses that the file can stand have come.
+func (o outcome) mend() bool { return o.checked && o.repairs && o.margin <= o.full/2 }
+
+// tend renews and audits a file and carries its notes on. Each of these has its
+// own time, and is done whatever becomes of the others: a host that holds up the
+// audit must not let the leases run out at all of them.
 func (k *Keeper) tend(ctx context.Context, t task) (outcome, error) {
-	var o outcome
+	o := outcome{repairs: t.manifest != ""}
 	if t.manifest == "" {
-		return o, k.tendNotes(ctx, t, &o)
+		return o, step(ctx, func(ctx context.Context) error { return k.tendNotes(ctx, t, &o) })
 	}
-	audit, err := k.cfg.Engine.Audit(ctx, t.manifest, transfer.AuditOptions{Leaves: roundLeaves}, func(transfer.Progress) {})
-	if err != nil {
-		return o, err
+	var renewErr, notesErr error
+	told, due := 0, age(k.cfg.Now(), t.renewed) >= shard.LeaseDefault/renewPart
+	if due {
+		renewErr = step(ctx, func(ctx context.Context) (err error) {
+			told, _, err = k.cfg.Engine.Renew(ctx, t.manifest, k.lease(t, shard.LeaseDefault))
+			return err
+		})
 	}
-	o.audited(audit)
-	if age(k.cfg.Now(), t.renewed) >= shard.LeaseDefault/renewPart {
-		o.renewed, err = k.renew(ctx, t, len(audit.Hosts))
-	}
-	if o.margin <= o.full/2 {
-		err = errors.Join(err, k.repair(ctx, t, &o))
+	all := 0
+	auditErr := step(ctx, func(ctx context.Context) error {
+		audit, err := k.cfg.Engine.Audit(ctx, t.manifest, transfer.AuditOptions{Leaves: roundLeaves}, func(transfer.Progress) {})
+		if err == nil {
+			all = len(audit.Hosts)
+			o.audited(audit)
+		}
+		return err
+	})
+	if due && (renewErr == nil || told > 0) {
+		o.renewed = k.renewedAt(shard.LeaseDefault, renewErr == nil && auditErr == nil && told >= all)
 	}
 	if age(k.cfg.Now(), t.noted) >= again {
-		err = errors.Join(err, k.carryNotes(ctx, t, &o))
+		notesErr = step(ctx, func(ctx context.Context) error { return k.carryNotes(ctx, t, &o) })
 	}
-	return o, err
+	return o, errors.Join(renewErr, auditErr, notesErr)
+}
+
+// step does a part of a check in the time that it has.
+func step(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	return do(ctx)
 }
 
 func (o *outcome) audited(a transfer.AuditResult) {
@@ -92,16 +108,8 @@ func (o *outcome) audited(a transfer.AuditResult) {
 	}
 }
 
-// renew prolongs the leases at all hosts and returns when that counts as done:
-// a day after a third of the lease ago when only some of them heard of it.
-func (k *Keeper) renew(ctx context.Context, t task, all int) (int64, error) {
-	hosts, _, err := k.cfg.Engine.Renew(ctx, t.manifest, k.lease(t, shard.LeaseDefault))
-	if err != nil {
-		return 0, err
-	}
-	return k.renewedAt(shard.LeaseDefault, hosts >= all), nil
-}
-
+// renewedAt is when a renewal counts as done: a day after a third of the lease
+// ago when only some of the hosts heard of it.
 func (k *Keeper) renewedAt(lease time.Duration, whole bool) int64 {
 	now := k.cfg.Now()
 	if !whole {
@@ -120,8 +128,7 @@ func (k *Keeper) lease(t task, usual time.Duration) time.Duration {
 }
 
 func (k *Keeper) repair(ctx context.Context, t task, o *outcome) error {
-	avoid := append(slices.Clone(t.avoid), k.find(ctx, t.grant.Locator.Keepers())...)
-	opts := transfer.RepairOptions{Avoid: avoid, Lease: k.lease(t, shard.LeaseDefault), Audit: transfer.AuditOptions{Leaves: roundLeaves}}
+	opts := transfer.RepairOptions{Avoid: k.keepersOf(ctx, t.file), Lease: k.lease(t, shard.LeaseDefault), Audit: transfer.AuditOptions{Leaves: roundLeaves}}
 	r, err := k.cfg.Engine.Repair(ctx, t.manifest, opts, func(transfer.Progress) {})
 	k.metrics.rebuilt.Add(float64(r.Rebuilt))
 	if r.Health.Segments == 0 {

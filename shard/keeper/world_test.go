@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,7 @@ func (n *node) start() {
 		n.w.t.Fatal(err)
 	}
 	k.pace.SetLimit(rate.Inf)
+	k.slots = make(chan struct{}, 1) // so that what happens has an order
 	n.keeper = k
 }
 
@@ -182,7 +184,7 @@ func (n *node) Keep(ctx context.Context, p peer.ID, c shard.Charge, manifest io.
 		return err
 	}
 	other.keeps++
-	return other.keeper.Keep(ctx, n.id, c, io.LimitReader(manifest, c.Manifest))
+	return other.keeper.Keep(ctx, n.id, netip.Prefix{}, c, io.LimitReader(manifest, c.Manifest))
 }
 
 func (n *node) Turn(ctx context.Context, p peer.ID, grant, order wire.Signed) (shard.Turn, error) {
@@ -194,10 +196,11 @@ func (n *node) Turn(ctx context.Context, p peer.ID, grant, order wire.Signed) (s
 	if err != nil {
 		return shard.Turn{}, err
 	}
-	if _, err := shard.OpenOrder(order, g.Repair, shard.OrderTurn, mesh, shard.GrantDigest(grant), p, n.w.clock()); err != nil {
+	o, err := shard.OpenOrder(order, g.Repair, shard.OrderTurn, mesh, shard.GrantDigest(grant), p, n.w.clock())
+	if err != nil {
 		return shard.Turn{}, err
 	}
-	t, err := other.keeper.Turn(ctx, n.id, g)
+	t, err := other.keeper.Turn(ctx, n.id, g, o.Keeps)
 	if other.lie != nil {
 		return other.lie(t)
 	}
@@ -302,6 +305,7 @@ func (fakeNetwork) Connectedness(peer.ID) network.Connectedness { return network
 
 // fakeEngine finds what it is told to find, and counts.
 type fakeEngine struct {
+	mu                      sync.Mutex // of the counts
 	audit                   transfer.AuditResult
 	err                     error
 	audits, renews, repairs int
@@ -315,15 +319,17 @@ type fakeEngine struct {
 // reset makes the file whole, at one host that is not in the world.
 func (e *fakeEngine) reset() {
 	_, id := identity(&testing.T{}, 1000)
-	*e = fakeEngine{audit: transfer.AuditResult{
+	e.audit = transfer.AuditResult{
 		Hosts:  []transfer.HostReport{{Peer: id, OK: 1}},
 		Health: transfer.Health{Segments: 1, Hosts: 1, Margin: 12, FullMargin: 12},
-	}}
+	}
 }
 
 func (e *fakeEngine) Audit(_ context.Context, manifest string, _ transfer.AuditOptions, _ func(transfer.Progress)) (transfer.AuditResult, error) {
+	e.mu.Lock()
 	e.audits++
 	e.manifests = append(e.manifests, manifest)
+	e.mu.Unlock()
 	if e.atWork != nil {
 		e.atWork()
 	}
@@ -331,6 +337,8 @@ func (e *fakeEngine) Audit(_ context.Context, manifest string, _ transfer.AuditO
 }
 
 func (e *fakeEngine) Repair(_ context.Context, _ string, opts transfer.RepairOptions, _ func(transfer.Progress)) (transfer.RepairResult, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.repairs++
 	e.avoided = opts.Avoid
 	e.audit.Health.Margin = e.audit.Health.FullMargin
@@ -338,6 +346,8 @@ func (e *fakeEngine) Repair(_ context.Context, _ string, opts transfer.RepairOpt
 }
 
 func (e *fakeEngine) Renew(_ context.Context, _ string, lease time.Duration) (int, int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.renews++
 	e.leases = append(e.leases, lease)
 	return len(e.audit.Hosts) - e.silent, 1, nil
@@ -422,7 +432,7 @@ func (w *world) entrust(s sample, nodes ...*node) {
 	}
 	_, owner := identity(w.t, 999)
 	for _, n := range nodes {
-		check(w.t, n.keeper.Keep(w.t.Context(), owner, s.charge(keepers...), bytes.NewReader(s.repair)))
+		check(w.t, n.keeper.Keep(w.t.Context(), owner, netip.Prefix{}, s.charge(keepers...), bytes.NewReader(s.repair)))
 	}
 }
 
