@@ -18,9 +18,29 @@ var ErrLeft = errors.New("the node has left")
 type leaving struct {
 	once sync.Once
 	told chan struct{}
+	busy chan struct{} // held while the node hands on what it holds
 }
 
-func newLeaving() *leaving { return &leaving{told: make(chan struct{})} }
+func newLeaving() *leaving {
+	return &leaving{told: make(chan struct{}), busy: make(chan struct{}, 1)}
+}
+
+// begin waits until nobody else hands on. The error is the end of ctx, or that
+// of the node.
+func (l *leaving) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case l.busy <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-l.told:
+		<-l.busy
+		return nil, ErrLeft
+	default:
+		return func() { <-l.busy }, nil
+	}
+}
 
 func (l *leaving) now() { l.once.Do(func() { close(l.told) }) }
 
@@ -42,6 +62,11 @@ func (n *Node) Leave(ctx context.Context, req control.LeaveRequest, emit func(co
 		n.leaving.now()
 		return control.LeaveResult{}, nil
 	}
+	end, err := n.leaving.begin(ctx) // of two, the one that fails would take again
+	if err != nil {
+		return control.LeaveResult{}, fileFault(err, "the shards")
+	}
+	defer end()
 	n.store.Take(false)
 	r, err := n.engine.Evacuate(ctx, n.store.Lots(ctx), n.store.AllNotes(ctx), n.store.Open, told(emit))
 	if err != nil {
