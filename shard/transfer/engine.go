@@ -38,6 +38,10 @@ type Config struct {
 	Manifests string // folder of the owner's manifests
 	Budget    int    // bytes of buffers of one put or full audit; 0 = [DefaultBudget]
 	Logger    *slog.Logger
+
+	// Keepers returns the peers that keep a file, those that are sure first, for
+	// [Engine.Remove] to tell them. Nil: those that announced themselves.
+	Keepers func(ctx context.Context, file shard.Locator) []peer.ID
 }
 
 // DefaultBudget is how many bytes of segment buffers a put works with: two

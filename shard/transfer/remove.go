@@ -102,17 +102,6 @@ func (e *Engine) deleteEverywhere(ctx context.Context, m *shard.Manifest, admin 
 	wait.Wait()
 }
 
-// dismiss tells the keepers of a file that it is deleted. One that does not hear
-// of it finds no hosts any more, and brings none: they refuse it.
-func (e *Engine) dismiss(ctx context.Context, m *shard.Manifest, admin ed25519.PrivateKey) {
-	for _, p := range e.announced(ctx, m.Grant.Locator.Keepers()) {
-		e.remember(p)
-		if _, err := e.deleteAt(ctx, p.ID, m, admin); err != nil {
-			e.log.InfoContext(ctx, "keeper was not dismissed", "peer", p.ID, "err", err)
-		}
-	}
-}
-
 // announced returns who announced a locator, as the routing layer has it.
 func (e *Engine) announced(ctx context.Context, l shard.Locator) []peer.AddrInfo {
 	look, cancel := context.WithTimeout(ctx, locateTime)
