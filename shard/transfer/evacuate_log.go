@@ -19,8 +19,11 @@ import (
 
 // evacuationName is the file, beside the journals, that tells who took what of
 // a leaving host: receipts as in a journal. One whose lease has ended counts no
-// more.
+// more; after [believeTime] its host is asked again.
 const evacuationName = "evacuation"
+
+// believeTime is how long a receipt of an earlier try counts unasked.
+const believeTime = 24 * time.Hour
 
 // maxEvacuated is how many receipts are kept in memory: about 60 MB. What is
 // beyond is offered again, and its host has it.
@@ -48,13 +51,18 @@ func markOf(kind byte, parts ...[]byte) (m mark) {
 }
 
 // lotMark is one shard at its place, heirMark a host that took one of a file,
-// shareMark what a host took of a segment.
+// shareMark what a host took of a segment, tookMark who took a shard some time ago.
 func lotMark(o shard.Offer) mark {
 	return markOf(1, o.Grant[:], o.Shard[:], binary.BigEndian.AppendUint32(nil, o.Segment), []byte{o.Index})
 }
 func heirMark(o shard.Offer, p peer.ID) mark { return markOf(2, o.Grant[:], []byte(p)) }
 func shareMark(o shard.Offer, p peer.ID) mark {
 	return markOf(3, o.Grant[:], binary.BigEndian.AppendUint32(nil, o.Segment), []byte(p))
+}
+
+func tookMark(o shard.Offer, p peer.ID) mark {
+	at := append(binary.BigEndian.AppendUint32(nil, o.Segment), o.Index)
+	return markOf(4, o.Grant[:], o.Shard[:], at, []byte(p))
 }
 
 // openEvacuated reads what earlier tries brought away. The tail that a crash
@@ -74,8 +82,7 @@ func openEvacuated(folder string, now time.Time) (*evacuated, error) {
 		}
 		at += int64(wire.FrameHeaderSize + 4 + len(body))
 		if r.LeaseEnd > now.Unix() {
-			v.count(r)
-			v.claim(shard.Offer{Grant: r.Grant, Segment: r.Segment}, r.Host)
+			v.recall(r, now)
 		}
 	}
 	if len(v.shown) == 0 {
@@ -91,13 +98,33 @@ func openEvacuated(folder string, now time.Time) (*evacuated, error) {
 
 func (v *evacuated) close() error { return v.file.Close() }
 
+// recall takes in a receipt of an earlier try. A host may have given several for
+// one shard.
+func (v *evacuated) recall(r shard.Receipt, now time.Time) {
+	o := offerOf(r)
+	if !v.took(o, r.Host) {
+		v.claim(o, r.Host)
+	}
+	age := now.Sub(time.Unix(r.Time, 0))
+	if age < believeTime && age > -believeTime {
+		v.count(r)
+	} else if len(v.shown) < 3*maxEvacuated {
+		v.shown[heirMark(o, r.Host)] = 1
+		v.shown[tookMark(o, r.Host)] = 1
+	}
+}
+
 func (v *evacuated) count(r shard.Receipt) {
 	if len(v.shown) >= 3*maxEvacuated {
 		return
 	}
-	o := shard.Offer{Grant: r.Grant, Shard: r.Shard, Segment: r.Segment, Index: r.Index}
+	o := offerOf(r)
 	v.shown[lotMark(o)] = 1
 	v.shown[heirMark(o, r.Host)] = 1
+}
+
+func offerOf(r shard.Receipt) shard.Offer {
+	return shard.Offer{Grant: r.Grant, Shard: r.Shard, Segment: r.Segment, Index: r.Index}
 }
 
 // claim counts a shard at p, release takes it back when p did not take it.
@@ -135,6 +162,9 @@ func (v *evacuated) add(r shard.Receipt) error {
 
 // has reports whether a shard has left already.
 func (v *evacuated) has(o shard.Offer) bool { return v.shows(lotMark(o)) > 0 }
+
+// took reports whether p took a shard so long ago that it is asked again.
+func (v *evacuated) took(o shard.Offer, p peer.ID) bool { return v.shows(tookMark(o, p)) > 0 }
 
 // heir reports whether p took a shard of the file from here.
 func (v *evacuated) heir(o shard.Offer, p peer.ID) bool { return v.shows(heirMark(o, p)) > 0 }

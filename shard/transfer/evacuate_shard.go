@@ -1,9 +1,11 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -78,7 +80,7 @@ func (v *evacuation) place(ctx context.Context, lot shard.Lot, body []byte) (sha
 		}
 		tried[p] = true
 		out := exchange.Outgoing{Grant: lot.SignedGrant, Offer: lot.SignedOffer, Terms: o, Draft: lot.Draft}
-		receipt, err := v.e.handOver(ctx, p, out, body, v.sent)
+		receipt, err := v.offerTo(ctx, p, out, body)
 		if err == nil || ctx.Err() != nil {
 			return receipt, err
 		}
@@ -91,8 +93,41 @@ func (v *evacuation) place(ctx context.Context, lot shard.Lot, body []byte) (sha
 	}
 }
 
-// pick chooses a host, one that has fewer shards of the segment from here
-// first, and counts the shard there.
+// offerTo offers a shard to one host. One that wants no bytes of it, for it has
+// them already, shows a leaf of them.
+func (v *evacuation) offerTo(ctx context.Context, p peer.ID, out exchange.Outgoing, body []byte) (shard.Receipt, error) {
+	took := false
+	receipt, err := v.e.handOver(ctx, p, out, body, func(n int) {
+		took = true
+		v.sent(n)
+	})
+	if err == nil && !took {
+		err = v.e.showsLeaf(ctx, p, out.Terms.Shard, body)
+	}
+	return receipt, err
+}
+
+// showsLeaf fetches one leaf, drawn by lot, of a shard that p says it has; nobody
+// without the repair key can order a proof.
+func (e *Engine) showsLeaf(ctx context.Context, p peer.ID, id shard.ID, body []byte) error {
+	from := rand.IntN(shard.Leaves(len(body))) * shard.LeafSize
+	want := body[from:min(from+shard.LeafSize, len(body))]
+	into, came := make([]byte, len(body)-from), 0
+	ctx, enough := context.WithTimeout(ctx, auditLimit)
+	defer enough()
+	err := e.cfg.Client.Fetch(ctx, p, id, int64(from), into, func(n int) {
+		if came += n; came >= len(want) {
+			enough()
+		}
+	})
+	if came < len(want) || !bytes.Equal(into[:len(want)], want) {
+		return errors.Join(errNotProved, err)
+	}
+	return nil
+}
+
+// pick chooses a host, who took the shard in an earlier try first, then one that
+// has fewer shards of the segment from here, and counts the shard there.
 func (v *evacuation) pick(ctx context.Context, s spot, o shard.Offer, of homes, never func(peer.ID) bool) (peer.ID, bool) {
 	v.choose.Lock()
 	defer v.choose.Unlock()
@@ -100,9 +135,12 @@ func (v *evacuation) pick(ctx context.Context, s spot, o shard.Offer, of homes, 
 		if never(a.peer) {
 			return -1
 		}
-		return v.gone.share(o, a.peer, 0) + of.rank(a.peer)
+		if v.gone.took(o, a.peer) {
+			return 0
+		}
+		return 1 + v.gone.share(o, a.peer, 0) + of.rank(a.peer)
 	})
-	if ok {
+	if ok && !v.gone.took(o, p) {
 		v.gone.claim(o, p)
 	}
 	return p, ok
