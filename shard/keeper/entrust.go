@@ -130,9 +130,10 @@ func apart(all []peer.AddrInfo, used map[netip.Prefix]bool) []peer.AddrInfo {
 }
 
 // Entrust gives the file of a manifest, which may read it or not, to keepers
-// that hold no shard of it, until there are n, until the given time (zero: for
-// ever). It returns who keeps the file now; that there are fewer than n is no
-// error. Whoever was entrusted before and still keeps it counts.
+// that hold no shard of it as far as the manifest says, until there are n, until
+// the given time (zero: for ever). It returns who keeps the file now; that there
+// are fewer than n is no error. Whoever was entrusted before and still keeps it
+// counts.
 func (k *Keeper) Entrust(ctx context.Context, manifest string, n int, until time.Time) ([]peer.ID, error) {
 	m, closeManifest, err := openManifest(manifest)
 	if err != nil {
