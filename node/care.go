@@ -28,12 +28,11 @@ func (n *Node) Audit(ctx context.Context, req control.AuditRequest, emit func(co
 // Repair makes anew what a file has lost; see [control.Backend].
 func (n *Node) Repair(ctx context.Context, req control.RepairRequest, emit func(control.Progress)) (control.RepairResult, error) {
 	r, seconds, err := timed(func() (transfer.RepairResult, error) {
-		keepers, err := n.keeper.Keepers(ctx, req.Ref)
-		if err != nil {
-			return transfer.RepairResult{}, err
-		}
-		return n.engine.Repair(ctx, req.Ref, transfer.RepairOptions{Eager: true, Avoid: keepers}, told(emit))
+		return n.engine.Repair(ctx, req.Ref, transfer.RepairOptions{Eager: true}, told(emit))
 	})
+	if r.Rebuilt > 0 {
+		n.republish(ctx, req.Ref)
+	}
 	n.events.publish(Event{Type: EventRepairDone, Name: r.Name, File: r.File, Size: r.Sent, Err: textOf(err)})
 	if err != nil {
 		return control.RepairResult{}, repairFault(err, req)
@@ -45,5 +44,5 @@ func (n *Node) Repair(ctx context.Context, req control.RepairRequest, emit func(
 }
 
 func healthOf(h transfer.Health) control.Health {
-	return control.Health{Margin: h.Margin, FullMargin: h.FullMargin, Hosts: h.Hosts, Segments: h.Segments, AtRisk: h.AtRisk, Lost: h.Lost}
+	return control.Health{Margin: h.Margin, FullMargin: h.FullMargin, Hosts: h.Hosts, Segments: h.Segments, AtRisk: h.AtRisk, Lost: h.Lost, Gone: h.Gone}
 }

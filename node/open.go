@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
 	"github.com/batchain/batchain/kad"
@@ -122,6 +123,7 @@ func (n *Node) openEngine(context.Context) (err error) {
 	n.engine = transfer.New(transfer.Config{
 		Host: n.host, Client: n.client, Finder: n.finder, Mesh: n.cfg.Mesh, Seed: n.seed,
 		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"),
+		Keepers: func(ctx context.Context, m *shard.Manifest) []peer.ID { return n.keeper.Keepers(ctx, m) },
 	})
 	return nil
 }

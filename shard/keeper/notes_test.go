@@ -181,9 +181,10 @@ func TestEntrustRemembersWhomItAsked(t *testing.T) {
 	if all := entrust(16); len(all) != 4 {
 		t.Errorf("%d keepers of 4 possible", len(all))
 	}
-	got, err := owner.keeper.Keepers(t.Context(), path)
+	m, closeManifest, err := openManifest(path)
 	check(t, err)
-	if len(got) != 4 {
+	defer closeManifest()
+	if got := owner.keeper.Keepers(t.Context(), m); len(got) != 4 {
 		t.Errorf("%d keepers are known, want the 4 that answer", len(got))
 	}
 }

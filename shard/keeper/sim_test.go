@@ -342,7 +342,8 @@ func TestAFileOutlivesItsHosts(t *testing.T) {
 					t.Fatalf("day %d: no keeper is left", d)
 				}
 			}
-			if n := len(s.keepers()); n < 2 || n > simKeepers+2 {
+			// Those that were replaced and live on stay: there may be twice as many.
+			if n := len(s.keepers()); n < 2 || n > 3*simKeepers {
 				t.Errorf("%d keepers at the end, want about %d", n, simKeepers)
 			}
 			for _, n := range s.keepers() {

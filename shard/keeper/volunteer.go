@@ -78,13 +78,8 @@ func (k *Keeper) greet(ctx context.Context, f file) int {
 }
 
 // Keepers returns the peers that keep the file of a manifest; see keepersOf.
-func (k *Keeper) Keepers(ctx context.Context, manifest string) ([]peer.ID, error) {
-	m, closeManifest, err := openManifest(manifest)
-	if err != nil {
-		return nil, err
-	}
-	defer closeManifest()
-	return k.keepersOf(ctx, fileOf(m)), nil
+func (k *Keeper) Keepers(ctx context.Context, m *shard.Manifest) []peer.ID {
+	return k.keepersOf(ctx, fileOf(m))
 }
 
 // keepersOf returns who keeps a file or did so: those that the charge names, this

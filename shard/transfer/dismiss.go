@@ -23,7 +23,7 @@ const (
 func (e *Engine) dismiss(ctx context.Context, m *shard.Manifest, admin ed25519.PrivateKey) {
 	ctx, cancel := context.WithTimeout(ctx, dismissTime)
 	defer cancel()
-	keepers := e.keepersOf(ctx, m.Grant.Locator)
+	keepers := e.keepersOf(ctx, m)
 	var wait sync.WaitGroup
 	for _, p := range keepers[:min(len(keepers), maxDismissed)] {
 		wait.Go(func() {
@@ -36,7 +36,7 @@ func (e *Engine) dismiss(ctx context.Context, m *shard.Manifest, admin ed25519.P
 }
 
 // keepersOf returns the peers that are said to keep a file, but this node.
-func (e *Engine) keepersOf(ctx context.Context, file shard.Locator) (keepers []peer.ID) {
+func (e *Engine) keepersOf(ctx context.Context, m *shard.Manifest) (keepers []peer.ID) {
 	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
 	add := func(p peer.ID) {
 		if !seen[p] {
@@ -45,12 +45,12 @@ func (e *Engine) keepersOf(ctx context.Context, file shard.Locator) (keepers []p
 		}
 	}
 	if e.cfg.Keepers != nil {
-		for _, p := range e.cfg.Keepers(ctx, file) {
+		for _, p := range e.cfg.Keepers(ctx, m) {
 			add(p)
 		}
 		return keepers
 	}
-	for _, p := range e.announced(ctx, file.Keepers()) {
+	for _, p := range e.announced(ctx, m.Grant.Locator.Keepers()) {
 		e.remember(p)
 		add(p.ID)
 	}

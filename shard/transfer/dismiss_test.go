@@ -38,8 +38,8 @@ func TestRemoveTellsKeepers(t *testing.T) {
 			b.known[k.host.ID()] = !entrusted
 		}
 		if entrusted {
-			b.engine.cfg.Keepers = func(_ context.Context, l shard.Locator) []peer.ID {
-				if l != locator {
+			b.engine.cfg.Keepers = func(_ context.Context, m *shard.Manifest) []peer.ID {
+				if l := m.Grant.Locator; l != locator {
 					t.Errorf("asked for the keepers of %s", l)
 				}
 				return append([]peer.ID{b.owner.ID(), keepers[0]}, keepers...)
@@ -90,7 +90,7 @@ func TestRemoveTellsFewOfManyKeepers(t *testing.T) {
 	b := newBed(t, 0)
 	var asked atomic.Int32
 	b.lost = func(peer.ID) { asked.Add(1) }
-	b.engine.cfg.Keepers = func(context.Context, shard.Locator) (many []peer.ID) {
+	b.engine.cfg.Keepers = func(context.Context, *shard.Manifest) (many []peer.ID) {
 		for n := range 10 * maxDismissed {
 			many = append(many, testPeer(n))
 		}

@@ -39,9 +39,10 @@ type Config struct {
 	Budget    int    // bytes of buffers of one put or full audit; 0 = [DefaultBudget]
 	Logger    *slog.Logger
 
-	// Keepers returns the peers that keep a file, those that are sure first, for
-	// [Engine.Remove] to tell them. Nil: those that announced themselves.
-	Keepers func(ctx context.Context, file shard.Locator) []peer.ID
+	// Keepers returns the peers that keep a file, for [Engine.Remove] to tell
+	// them and [Engine.Repair] to spare them. Nil: Remove tells those that
+	// announced themselves.
+	Keepers func(ctx context.Context, m *shard.Manifest) []peer.ID
 }
 
 // DefaultBudget is how many bytes of segment buffers a put works with: two

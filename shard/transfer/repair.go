@@ -19,7 +19,7 @@ import (
 // keeper does: segments in danger only, see [Engine.Repair].
 type RepairOptions struct {
 	Eager bool          // all that is lost, hosts that do not answer now among them
-	Avoid []peer.ID     // get a shard only when nobody else can: the file's keepers
+	Avoid []peer.ID     // get a shard only when nobody else can: the file's keepers; nil: [Config].Keepers
 	Lease time.Duration // asked of new hosts; 0: [shard.LeaseDefault]
 	Audit AuditOptions  // of the audit before
 }
@@ -115,6 +115,9 @@ func (e *Engine) newRepair(ctx context.Context, m *shard.Manifest, manifest stri
 	info, err := os.Stat(manifest)
 	if err != nil {
 		return nil, RepairResult{}, err
+	}
+	if opts.Avoid == nil && e.cfg.Keepers != nil {
+		opts.Avoid = e.cfg.Keepers(ctx, m)
 	}
 	opts.Audit.whole = opts.Eager
 	s, received, err := e.inspect(ctx, m, manifest, opts.Audit, report)
