@@ -166,7 +166,7 @@ func TestEvacuateGoesOn(t *testing.T) {
 	if needed := int64(had * segmentSize / 2); heir.store.Delivered() > needed {
 		t.Errorf("%d bytes arrived, %d are needed", heir.store.Delivered(), needed)
 	}
-	heir.admit = func(int64) error { return wire.ErrFull } // nobody is asked for what has left
+	heir.admit(func(int64) error { return wire.ErrFull }) // nobody is asked for what has left
 	l.addHost()
 	if r, err = l.leave(t.Context(), quiet); err != nil || r.Moved != had || r.Bytes != 0 {
 		t.Errorf("again: %+v, %v", r, err)
@@ -181,7 +181,7 @@ func TestEvacuateLeavesWhatNobodyTakes(t *testing.T) {
 	}{
 		"only hosts of the file": {func(*leaver) {}, errNoTaker.Error()},
 		"all others are full": {func(l *leaver) {
-			l.addHost().admit = func(int64) error { return wire.ErrFull }
+			l.addHost().admit(func(int64) error { return wire.ErrFull })
 		}, errNoTaker.Error()},
 		"damaged here": {func(l *leaver) {
 			l.addHost()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,10 +25,10 @@ type keeper struct {
 	host  host.Host
 	key   ed25519.PrivateKey
 	store *exchangetest.Store
-	keeps exchange.Store          // store, or something before it
-	admit func(bytes int64) error // asked before each request, may be nil
-	ahead time.Duration           // of its clock
-	liar  *exchangetest.Liar      // nil if it is honest
+	keeps exchange.Store                          // store, or something before it
+	gate  atomic.Pointer[func(bytes int64) error] // see admit
+	ahead time.Duration                           // of its clock
+	liar  *exchangetest.Liar                      // nil if it is honest
 	stop  func()
 }
 
@@ -62,7 +63,7 @@ func (k *keeper) serve(t *testing.T) {
 	t.Cleanup(k.stop)
 }
 
-// asked is a keeper's store, by the keeper's clock, that asks admit before it takes
+// asked is a keeper's store, by the keeper's clock, that asks its gate before it takes
 // anything.
 type asked struct {
 	exchange.Store
@@ -92,11 +93,14 @@ func (a asked) Renew(g shard.Grant, spots []shard.Spot, lease time.Duration, aft
 	return rows, next, err
 }
 
+// admit has f asked before each request, while the keeper serves, too.
+func (k *keeper) admit(f func(bytes int64) error) { k.gate.Store(&f) }
+
 func (k *keeper) ask(bytes int64) error {
-	if k.admit == nil {
-		return nil
+	if gate := k.gate.Load(); gate != nil {
+		return (*gate)(bytes)
 	}
-	return k.admit(bytes)
+	return nil
 }
 
 // turn makes an honest keeper lie from now on.

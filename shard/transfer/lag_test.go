@@ -85,7 +85,7 @@ func TestOneSpareReplacesOneLaggard(t *testing.T) {
 		held = append(held, make(chan struct{}))
 	}
 	for _, k := range b.hosts {
-		k.admit = func(bytes int64) error {
+		k.admit(func(bytes int64) error {
 			if bytes != segmentSize/2 { // only OFFER asks for one shard
 				return nil
 			}
@@ -93,7 +93,7 @@ func TestOneSpareReplacesOneLaggard(t *testing.T) {
 				<-held[n-1] // says nothing until it is let go
 			}
 			return nil
-		}
+		})
 	}
 	path, content := b.file("f", 3*(segmentSize-shard.SealOverhead))
 	gone := make(chan struct{})
@@ -145,12 +145,12 @@ func TestBusyHostIsWaitedFor(t *testing.T) {
 	b := newBed(t, 5)
 	b.cut(twoThree, segmentSize)
 	var refused atomic.Int32
-	b.hosts[0].admit = func(bytes int64) error {
+	b.hosts[0].admit(func(bytes int64) error {
 		if bytes == segmentSize/2 && refused.Add(1) <= 6 {
 			return wire.ErrBusy
 		}
 		return nil
-	}
+	})
 	path, content := b.file("f", 6*segmentSize)
 	if r := b.put(path, PutOptions{}); r.Shortfall != "" || r.Hosts != 5 || refused.Load() <= 6 {
 		t.Errorf("%+v, asked %d times", r, refused.Load())

@@ -98,7 +98,7 @@ func TestRepairIsCutShort(t *testing.T) {
 		cuts++
 		for _, k := range b.hosts {
 			if at == 3 && len(k.store.IDs()) > 0 {
-				k.admit = func(int64) error { return wire.ErrFull } // what they have counts all the same
+				k.admit(func(int64) error { return wire.ErrFull }) // what they have counts all the same
 			}
 		}
 		if at == 3 {

@@ -22,13 +22,13 @@ func TestRepairFallsShort(t *testing.T) {
 	b.hosts[1].die()
 	one := b.addHost()
 	full := b.addHost()
-	full.admit = func(int64) error { return wire.ErrFull }
+	full.admit(func(int64) error { return wire.ErrFull })
 	opts := RepairOptions{Eager: true}
 	r := b.repair(manifest, opts)
 	if r.Rebuilt != 5 || r.Shortfall == "" || r.Health.Margin != 2 || len(one.store.IDs()) != 5 {
 		t.Errorf("%+v", r)
 	}
-	full.admit = nil
+	full.admit(func(int64) error { return nil })
 	if r = b.repair(manifest, opts); r.Rebuilt != 5 || r.Shortfall != "" || r.Health.Margin != 3 {
 		t.Errorf("with room for all: %+v", r)
 	}
