@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"shard/exchange":  {"shard", "wire"},
 	"shard/store":     {"shard", "wire"},
 	"shard":           {"wire"},
+	"gossip":          {"wire"},
 	// floor 1
 	"wire": {},
 	// the tests of the repository
@@ -44,7 +45,7 @@ var rooms = map[string][]string{
 	"github.com/klauspost/reedsolomon":    {"shard"},
 	"github.com/tyler-smith/go-bip39":     {"shard"},
 	"github.com/libp2p/go-libp2p-kad-dht": {"kad"},
-	"github.com/dgraph-io/badger":         {"kad", "node", "shard/store"},
+	"github.com/dgraph-io/badger":         {"gossip", "kad", "node", "shard/store"},
 }
 
 // pure packages know neither network nor disk. Addresses as such are values:

@@ -1,0 +1,93 @@
+package gossip_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/gossip"
+)
+
+func newHost(t testing.TB, k ed25519.PrivateKey) host.Host {
+	t.Helper()
+	private, err := crypto.UnmarshalEd25519PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := libp2p.New(
+		libp2p.Identity(private), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay(),
+		libp2p.DisableIdentifyAddressDiscovery(), libp2p.DisableMetrics(),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	return h
+}
+
+// overLibp2p runs n members on hosts of their own; all but the first know only
+// that one.
+func overLibp2p(t testing.TB, n int, options gossip.Options) []*gossip.Gossiper {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	t.Cleanup(func() { cancel(); wait.Wait() })
+	var members []*gossip.Gossiper
+	var first peer.AddrInfo
+	for i := range n {
+		h := newHost(t, key(i))
+		if i == 0 {
+			first = peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}
+		} else {
+			h.Peerstore().AddAddrs(first.ID, first.Addrs, time.Hour)
+		}
+		g, err := gossip.New(gossip.Config{
+			Key: key(i), Mesh: "test", Transport: gossip.NewLibp2p(h, "test"), Options: options,
+			Seeds: func() []peer.ID { return []peer.ID{first.ID} },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait.Go(func() {
+			if err := g.Run(ctx); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		members = append(members, g)
+	}
+	return members
+}
+
+// eventually asks again and again, for at most a minute.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not %s", what)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+func TestOverLibp2p(t *testing.T) {
+	members := overLibp2p(t, 4, gossip.Options{Interval: 100 * time.Millisecond})
+	if _, err := members[1].Set(t.Context(), "load", []byte("7")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the value is everywhere", func() bool {
+		for _, g := range members {
+			if v, ok := g.Get(members[1].Peer(), "load"); !ok || string(v.Data) != "7" {
+				return false
+			}
+		}
+		return true
+	})
+	eventually(t, "everyone lives", func() bool { return (&mesh{members: members}).everyoneKnowsEveryone() })
+}

@@ -1,0 +1,37 @@
+package gossip
+
+import "time"
+
+// What is taken from others. Whatever a stranger sends, it costs no more.
+const (
+	MaxMessage = 256 << 10 // bytes of a message
+	MaxKey     = 128       // bytes of a key
+	MaxValue   = 4 << 10   // bytes of a value
+	maxKeys    = 256       // keys of one member, deleted ones among them
+	maxState   = 64 << 10  // bytes of one member's records
+	maxMembers = 4096
+
+	maxDigest     = 512           // members in a digest; more rotate
+	maxNew        = 64            // members that one message may introduce
+	maxNewPerHour = 256           // … and one peer in an hour
+	maxAhead      = 24 * time.Hour // an incarnation that is further ahead of the own clock is refused
+	maxWindow     = 1000
+)
+
+// What one peer may cost.
+const (
+	messagesPerSecond = 20  // of one peer; what exceeds them is dropped
+	messagesBurst     = 60
+	checksPerSecond   = 500  // signatures of one peer's messages
+	checksBurst       = 2000
+	strikes           = 3 // bad messages until a peer is blocked
+	blockTime         = 10 * time.Minute
+)
+
+// When things happen to a member.
+const (
+	unknownTime  = 30 * time.Second // without a heartbeat
+	minSamples   = 3                // intervals before there is a verdict
+	maxIntervals = 10               // a silence of more intervals is no sample
+	lateTicks    = 2                // intervals that an own round may be late before verdicts wait
+)

@@ -1,0 +1,167 @@
+package gossip
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// lastSign is when a member gave its last sign of life, or was heard of.
+func (m *member) lastSign() time.Time {
+	return later(m.known, later(m.contact, m.detector.last))
+}
+
+// beats takes a later heartbeat of a member. The first one that comes by others
+// may be old; from the second on they prove life.
+func (c *core) beats(now time.Time, m *member, direct bool) {
+	first := m.detector.last.IsZero()
+	m.detector.heard(now)
+	if !first || direct {
+		c.lives(now, m)
+	}
+}
+
+// met notes that a peer was heard itself.
+func (c *core) met(now time.Time, from peer.ID) {
+	m := c.members[from]
+	if m == nil || m == c.self || m.state == Left {
+		return
+	}
+	m.contact = now
+	m.detector.sign(now)
+	c.lives(now, m)
+}
+
+func (c *core) lives(now time.Time, m *member) {
+	m.failures, m.probed = 0, time.Time{}
+	if m.state != Live && m.state != Left {
+		c.become(now, m, Live)
+	}
+}
+
+// become changes a member's state.
+func (c *core) become(now time.Time, m *member, s State) {
+	if m.state == s {
+		return
+	}
+	kinds := map[State]Kind{Live: KindLive, Suspect: KindSuspect, Dead: KindDead, Left: KindLeft}
+	if kind, told := kinds[s]; told {
+		c.tell(Event{Kind: kind, Peer: m.id, Incarnation: m.incarnation()})
+	}
+	m.state, m.since = s, now
+	if s == Dead || s == Left {
+		m.detector.reset()
+		m.probed, m.failures, m.retry = time.Time{}, 0, now
+	}
+	c.changed(m)
+}
+
+// check judges everybody's silence.
+func (c *core) check(now time.Time) {
+	c.nextCheck = time.Time{}
+	for _, m := range c.sorted() {
+		if m == c.self {
+			continue
+		}
+		switch m.state {
+		case Unknown:
+			if now.Sub(m.lastSign()) > unknownTime {
+				c.become(now, m, Dead)
+			}
+		case Live:
+			if c.phi(m, now) > c.opt.SuspectPhi {
+				c.become(now, m, Suspect)
+				c.probe(now, m)
+			}
+		case Suspect:
+			c.doubt(now, m)
+		}
+		if m.state == Suspect {
+			c.nextCheck = now.Add(c.opt.Interval / 4)
+		}
+	}
+}
+
+// doubt looks at a suspect: it is dead when it is silent enough and nobody got
+// an answer for long enough.
+func (c *core) doubt(now time.Time, m *member) {
+	switch {
+	case now.Sub(m.since) >= c.opt.Probing && c.phi(m, now) > c.opt.DeadPhi:
+		c.become(now, m, Dead)
+	case now.Sub(m.since) >= c.opt.Probing && c.phi(m, now) <= c.opt.SuspectPhi:
+		c.become(now, m, Live)
+	case now.Sub(m.probed) >= c.opt.Interval:
+		c.probe(now, m)
+		c.ask(now, m)
+	}
+}
+
+// phi is the suspicion of a member. One that lives with too few heartbeats to
+// go by is suspected after a fixed time.
+func (c *core) phi(m *member, now time.Time) float64 {
+	if m == c.self {
+		return 0
+	}
+	if !m.detector.enough() && m.state.Alive() {
+		if now.Sub(m.lastSign()) > unknownTime {
+			return maxPhi
+		}
+		return 0
+	}
+	return m.detector.phi(now, &c.opt)
+}
+
+// forgive takes from everybody's silence what was our own: while this process
+// did not run, it could hear nobody.
+func (c *core) forgive(late time.Duration) {
+	for _, m := range c.members {
+		m.detector.shift(late)
+		m.known = m.known.Add(late)
+		if m.state == Suspect {
+			m.since = m.since.Add(late)
+		}
+	}
+}
+
+// prune forgets what is over.
+func (c *core) prune(now time.Time) {
+	for _, m := range c.sorted() {
+		gone := m.state == Dead || m.state == Left
+		if m != c.self && gone && now.Sub(m.lastSign()) > c.opt.Grace {
+			c.forget(m)
+		}
+	}
+	for nonce, h := range c.helping {
+		if now.After(h.until) {
+			delete(c.helping, nonce)
+		}
+	}
+	c.pruneRemotes(now)
+}
+
+// forget drops a member. What is remembered is how far its life had come, so
+// that an old record does not bring it back.
+func (c *core) forget(m *member) {
+	c.gone.add(m)
+	c.remove(m)
+	c.tell(Event{Kind: KindForgotten, Peer: m.id, Incarnation: m.incarnation()})
+}
+
+// remove drops a member without a word.
+func (c *core) remove(m *member) {
+	delete(c.members, m.id)
+	if c.shorts[m.who.short()] == m {
+		delete(c.shorts, m.who.short())
+	}
+	delete(c.fresh, m)
+	delete(c.dirty, m)
+	c.lost = append(c.lost, m.id)
+	c.roster.stale = true
+}
+
+// sorted returns all members in order, so that chance alone chooses.
+func (c *core) sorted() []*member {
+	return slices.SortedFunc(maps.Values(c.members), byIdentity)
+}

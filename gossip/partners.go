@@ -1,0 +1,74 @@
+package gossip
+
+import (
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// maxBackoff is the longest time between two calls of one that is dead.
+const maxBackoff = 5 * time.Minute
+
+// partners chooses with whom a round exchanges: Fanout of the living, perhaps
+// one of the dead, who may have come back or be on the other side of a broken
+// network, and a seed when there are few others.
+func (c *core) partners(now time.Time) []peer.ID {
+	var live, dead []*member
+	for _, m := range c.sorted() {
+		switch {
+		case m == c.self:
+		case m.state.Alive() || m.state == Unknown:
+			live = append(live, m)
+		case m.state == Dead && !now.Before(m.retry):
+			dead = append(dead, m)
+		}
+	}
+	var chosen []peer.ID
+	for _, m := range c.pick(live, c.opt.Fanout) {
+		chosen = append(chosen, m.id)
+	}
+	if len(dead) > 0 && c.rand.Float64() < float64(len(dead))/float64(len(live)+1) {
+		m := dead[c.rand.IntN(len(dead))]
+		m.retry = now.Add(min(c.opt.Interval<<min(m.failures, 16), maxBackoff))
+		m.failures++
+		chosen = append(chosen, m.id)
+	}
+	return c.withSeed(chosen, len(live), len(dead))
+}
+
+// withSeed adds a seed when fewer than MinLive members live, and now and then
+// when none is among the chosen: else parts of a mesh that lost each other would
+// stay apart.
+func (c *core) withSeed(chosen []peer.ID, live, dead int) []peer.ID {
+	seeds := slices.DeleteFunc(slices.Clone(c.seeds()), func(p peer.ID) bool { return p == c.self.id })
+	if len(seeds) == 0 || slices.ContainsFunc(chosen, func(p peer.ID) bool { return slices.Contains(seeds, p) }) {
+		return chosen
+	}
+	if live >= c.opt.MinLive && c.rand.Float64() >= float64(len(seeds))/float64(live+dead+1) {
+		return chosen
+	}
+	return append(chosen, seeds[c.rand.IntN(len(seeds))])
+}
+
+// some returns n living members by chance.
+func (c *core) some(n int, _ time.Time) []peer.ID {
+	var live []*member
+	for _, m := range c.sorted() {
+		if m != c.self && m.state.Alive() {
+			live = append(live, m)
+		}
+	}
+	var chosen []peer.ID
+	for _, m := range c.pick(live, n) {
+		chosen = append(chosen, m.id)
+	}
+	return chosen
+}
+
+// pick returns n of members by chance, all of them if there are fewer. It
+// changes their order.
+func (c *core) pick(members []*member, n int) []*member {
+	c.rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
+	return members[:min(len(members), n)]
+}
