@@ -92,7 +92,7 @@ func (c *core) portions(gaps []gap) []*portion {
 // the budget sufficed.
 func (p *portion) next(b *budget) bool {
 	if !p.began {
-		if !b.take(0, len(p.delta.Head.Body) + len(p.delta.Owner) + recordOverhead) {
+		if !b.take(0, len(p.delta.Head.Body)+len(p.delta.Owner)+recordOverhead) {
 			return false
 		}
 		p.began = true
@@ -101,7 +101,7 @@ func (p *portion) next(b *budget) bool {
 		return true
 	}
 	e := p.left[0]
-	if !b.take(1, len(e.Body) + recordOverhead) {
+	if !b.take(1, len(e.Body)+recordOverhead) {
 		return false
 	}
 	p.delta.Entries = append(p.delta.Entries, e.Signed)

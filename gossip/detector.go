@@ -78,7 +78,9 @@ func (d *detector) deviation() float64 {
 func (d *detector) sign(now time.Time) { d.signed = now }
 
 // silence is how long no sign of life has come.
-func (d *detector) silence(now time.Time) time.Duration { return max(now.Sub(later(d.last, d.signed)), 0) }
+func (d *detector) silence(now time.Time) time.Duration {
+	return max(now.Sub(later(d.last, d.signed)), 0)
+}
 
 // phi is the suspicion at now: -log10 of the chance that a live member is
 // silent for so long. Without enough samples it is 0.

@@ -233,4 +233,3 @@ func (t *Libp2p) Learn(p peer.ID, address []byte) {
 	}
 	t.host.Peerstore().AddAddrs(p, addrs, addressTime)
 }
-

@@ -11,18 +11,18 @@ const (
 	maxState   = 64 << 10  // bytes of one member's records
 	maxMembers = 4096
 
-	maxDigest     = 512           // members in a digest; more rotate
-	maxNew        = 64            // members that one message may introduce
-	maxNewPerHour = 256           // … and one peer in an hour
+	maxDigest     = 512            // members in a digest; more rotate
+	maxNew        = 64             // members that one message may introduce
+	maxNewPerHour = 256            // … and one peer in an hour
 	maxAhead      = 24 * time.Hour // an incarnation that is further ahead of the own clock is refused
 	maxWindow     = 1000
 )
 
 // What one peer may cost.
 const (
-	messagesPerSecond = 20  // of one peer; what exceeds them is dropped
+	messagesPerSecond = 20 // of one peer; what exceeds them is dropped
 	messagesBurst     = 60
-	checksPerSecond   = 500  // signatures of one peer's messages
+	checksPerSecond   = 500 // signatures of one peer's messages
 	checksBurst       = 2000
 	strikes           = 3 // bad messages until a peer is blocked
 	blockTime         = 10 * time.Minute
