@@ -28,6 +28,10 @@ type Config struct {
 	// Important reports whether a peer must be watched however large the mesh
 	// grows, as one that holds our shards. It must not block; nil: none.
 	Important func(peer.ID) bool
+	// Silent makes one that listens and is no member: it asks its seeds and
+	// those it hears of what they know, says nothing of itself, and others do
+	// not hear that it was there.
+	Silent bool
 
 	Options    Options
 	Rand       *rand.Rand // chooses partners; nil: seeded by chance

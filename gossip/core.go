@@ -18,6 +18,7 @@ type core struct {
 	rand      *rand.Rand
 	seeds     func() []peer.ID
 	important func(peer.ID) bool
+	silent    bool
 
 	self    *member
 	own     own
@@ -87,7 +88,7 @@ func newCore(cfg Config) (*core, error) {
 		return nil, err
 	}
 	c := &core{
-		opt: cfg.Options, key: cfg.Key, mesh: cfg.Mesh, rand: cfg.Rand, seeds: cfg.Seeds, important: cfg.Important,
+		opt: cfg.Options, key: cfg.Key, mesh: cfg.Mesh, rand: cfg.Rand, seeds: cfg.Seeds, important: cfg.Important, silent: cfg.Silent,
 		self:    &member{id: id, who: who, state: Live},
 		members: map[peer.ID]*member{}, shorts: map[short]*member{},
 		remotes: map[peer.ID]*remote{}, gone: newGone(),

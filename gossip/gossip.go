@@ -86,6 +86,10 @@ func (g *Gossiper) start() error {
 	if g.running {
 		return ErrRunning
 	}
+	if g.cfg.Silent {
+		g.running, g.core.nextTick = true, now
+		return nil
+	}
 	incarnation := max(g.core.self.incarnation()+1, uint64(max(now.UnixMilli(), 1)))
 	if err := g.cfg.Store.Put(Saved{Peer: g.core.self.id, Incarnation: incarnation, Seen: now}); err != nil {
 		return fmt.Errorf("store: %w", err)

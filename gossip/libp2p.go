@@ -21,14 +21,15 @@ import (
 const frameMessage = 1
 
 const (
-	maxOutbox    = 64               // messages that wait for a peer
-	openTimeout  = 5 * time.Second  // to reach a peer
-	writeTimeout = 5 * time.Second  // for a message to go out
-	frameTimeout = 10 * time.Second // for a message to come in, once it has begun
-	idleTime     = 2 * time.Minute  // after which a stream that nothing goes through is closed
-	maxInbound   = 2                // streams of one peer
-	maxAddresses = 16               // of one member
-	addressTime  = 10 * time.Minute // for which another's addresses are believed, after each word of it
+	maxOutbox    = 64                     // messages that wait for a peer
+	openTimeout  = 5 * time.Second        // to reach a peer
+	writeTimeout = 5 * time.Second        // for a message to go out
+	frameTimeout = 10 * time.Second       // for a message to come in, once it has begun
+	idleTime     = 2 * time.Minute        // after which a stream that nothing goes through is closed
+	maxInbound   = 2                      // streams of one peer
+	maxAddresses = 16                     // of one member
+	endTime      = 500 * time.Millisecond // for what is queued to go out when the transport ends
+	addressTime  = 10 * time.Minute       // for which another's addresses are believed, after each word of it
 )
 
 // ErrStopped says that a transport does not serve.
@@ -47,11 +48,12 @@ type Libp2p struct {
 
 	mu      sync.Mutex
 	serving bool
-	ctx     context.Context // of Serve; ends all that was begun meanwhile
+	ctx     context.Context // ends all that was begun meanwhile, soon after Serve is told to end
+	ended   chan struct{}   // closed when Serve is told to end: what is queued goes out, and no more
 	wait    sync.WaitGroup
 	outs    map[peer.ID]chan []byte
 	ins     map[peer.ID]int
-	open    map[network.Stream]struct{}
+	open    map[network.Stream]struct{} // that others opened
 }
 
 var _ Transport = (*Libp2p)(nil)
@@ -62,16 +64,18 @@ func NewLibp2p(h host.Host, mesh string) *Libp2p {
 	return &Libp2p{host: h, id: ProtocolID(mesh)}
 }
 
-// Serve takes streams until ctx ends.
+// Serve takes streams until ctx ends, and half a second longer at most sends
+// what is queued: a goodbye, say.
 func (t *Libp2p) Serve(ctx context.Context, receive func(from peer.ID, message []byte)) error {
-	ctx, cancel := context.WithCancel(ctx)
+	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	ended := make(chan struct{})
 	t.mu.Lock()
 	if t.serving {
 		t.mu.Unlock()
 		return errors.New("transport serves already")
 	}
-	t.serving, t.ctx = true, ctx
+	t.serving, t.ctx, t.ended = true, writing, ended
 	t.outs, t.ins, t.open = map[peer.ID]chan []byte{}, map[peer.ID]int{}, map[network.Stream]struct{}{}
 	t.mu.Unlock()
 	t.host.SetStreamHandler(t.id, func(st network.Stream) { t.take(st, receive) })
@@ -83,6 +87,9 @@ func (t *Libp2p) Serve(ctx context.Context, receive func(from peer.ID, message [
 		_ = st.Reset()
 	}
 	t.mu.Unlock()
+	close(ended)
+	late := time.AfterFunc(endTime, cancel)
+	defer late.Stop()
 	t.wait.Wait()
 	return nil
 }
@@ -98,7 +105,8 @@ func (t *Libp2p) Send(to peer.ID, message []byte) error {
 	if out == nil {
 		out = make(chan []byte, maxOutbox)
 		t.outs[to] = out
-		t.wait.Go(func() { t.write(t.ctx, to, out) })
+		writing, ended := t.ctx, t.ended
+		t.wait.Go(func() { t.write(writing, ended, to, out) })
 	}
 	select {
 	case out <- message:
@@ -108,9 +116,9 @@ func (t *Libp2p) Send(to peer.ID, message []byte) error {
 	}
 }
 
-// write carries what is queued for a peer until nothing is for a while, or the
-// peer cannot be reached.
-func (t *Libp2p) write(ctx context.Context, to peer.ID, out chan []byte) {
+// write carries what is queued for a peer until nothing is for a while, the
+// peer cannot be reached, or the transport has ended and all is sent.
+func (t *Libp2p) write(ctx context.Context, ended <-chan struct{}, to peer.ID, out chan []byte) {
 	defer func() {
 		t.mu.Lock()
 		delete(t.outs, to)
@@ -122,46 +130,40 @@ func (t *Libp2p) write(ctx context.Context, to peer.ID, out chan []byte) {
 	if err != nil {
 		return
 	}
-	if !t.enter(st) {
-		_ = st.Reset()
-		return
-	}
-	defer t.leave(st)
-	idle := time.NewTimer(idleTime)
-	defer idle.Stop()
+	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
+	defer stop()
 	for {
-		select {
-		case <-ctx.Done():
-			_ = st.Reset()
-			return
-		case <-idle.C:
+		message, ok := next(ended, out)
+		if !ok {
 			_ = st.Close()
 			return
-		case message := <-out:
-			_ = st.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if wire.WriteFrame(st, frameMessage, message) != nil {
-				_ = st.Reset()
-				return
-			}
-			idle.Reset(idleTime)
+		}
+		_ = st.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if wire.WriteFrame(st, frameMessage, message) != nil {
+			_ = st.Reset()
+			return
 		}
 	}
 }
 
-func (t *Libp2p) enter(st network.Stream) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.serving {
-		return false
+// next waits for a message; when the transport has ended only for one that is
+// there already.
+func next(ended <-chan struct{}, out <-chan []byte) ([]byte, bool) {
+	idle := time.NewTimer(idleTime)
+	defer idle.Stop()
+	select {
+	case message := <-out:
+		return message, true
+	case <-idle.C:
+		return nil, false
+	case <-ended:
 	}
-	t.open[st] = struct{}{}
-	return true
-}
-
-func (t *Libp2p) leave(st network.Stream) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.open, st)
+	select {
+	case message := <-out:
+		return message, true
+	default:
+		return nil, false
+	}
 }
 
 // take reads the messages of a stream that a peer opened.

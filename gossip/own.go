@@ -196,7 +196,7 @@ func (c *core) leave(now time.Time) {
 // They cannot be unsaid, only outdone, by a later life.
 func (c *core) refute(now time.Time, d delta) error {
 	s := c.self
-	if d.Head == nil {
+	if d.Head == nil || c.silent {
 		return nil
 	}
 	h, err := parseHead(*d.Head)

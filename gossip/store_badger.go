@@ -41,11 +41,17 @@ func NewBadgerStore(db *badger.DB, prefix string, room func() bool) *BadgerStore
 
 func (s *BadgerStore) key(p peer.ID) []byte { return []byte(s.prefix + string(p)) }
 
-func (s *BadgerStore) update(change func(*badger.Txn) error) error {
+// write makes changes of any number durable; a transaction has a bound.
+func (s *BadgerStore) write(change func(*badger.WriteBatch) error) error {
 	if s.room != nil && !s.room() {
 		return errors.New("no room on the disk")
 	}
-	return s.db.Update(change)
+	batch := s.db.NewWriteBatch()
+	defer batch.Cancel()
+	if err := change(batch); err != nil {
+		return err
+	}
+	return batch.Flush()
 }
 
 // Get returns what is kept of a peer, or [ErrNotFound].
@@ -69,7 +75,7 @@ func (s *BadgerStore) Get(p peer.ID) (saved Saved, err error) {
 
 // Put keeps members.
 func (s *BadgerStore) Put(members ...Saved) error {
-	return s.update(func(txn *badger.Txn) error {
+	return s.write(func(batch *badger.WriteBatch) error {
 		for _, m := range members {
 			row := savedRow{Version: rowVersion, Live: m.Live, Incarnation: m.Incarnation, Records: m.Records}
 			if !m.Seen.IsZero() {
@@ -79,7 +85,7 @@ func (s *BadgerStore) Put(members ...Saved) error {
 			if err != nil {
 				return err
 			}
-			if err := txn.Set(s.key(m.Peer), data); err != nil {
+			if err := batch.Set(s.key(m.Peer), data); err != nil {
 				return fmt.Errorf("put %s: %w", m.Peer, err)
 			}
 		}
@@ -89,7 +95,7 @@ func (s *BadgerStore) Put(members ...Saved) error {
 
 // Delete forgets a member.
 func (s *BadgerStore) Delete(p peer.ID) error {
-	return s.update(func(txn *badger.Txn) error { return txn.Delete(s.key(p)) })
+	return s.write(func(batch *badger.WriteBatch) error { return batch.Delete(s.key(p)) })
 }
 
 // Peers yields the live members, or all others.
