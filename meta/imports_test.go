@@ -20,7 +20,11 @@ var imports = map[string][]string{
 	"node":         {"kad", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/control": {"shard"},
 	// floor 3
-	"kad": {"shard"},
+	"kad":           {"shard"},
+	"work/hive":     {"wire", "work"},
+	"work/dispatch": {"wire", "work"},
+	"work/bee":      {"wire", "work"},
+	"work":          {"wire"},
 	// floor 2
 	"shard/transfer":  {"shard", "shard/exchange", "shard/folder", "wire"},
 	"shard/keeper":    {"shard", "shard/exchange", "shard/transfer", "wire"},
@@ -36,6 +40,12 @@ var imports = map[string][]string{
 	"meta": {},
 }
 
+// together is what the tests of a package may import besides: to show its parts
+// together, which do not know each other.
+var together = map[string][]string{
+	"work": {"work/bee", "work/dispatch", "work/hive"},
+}
+
 // rooms says where a dependency or a part of the standard library lives: only
 // these packages may import it.
 var rooms = map[string][]string{
@@ -45,7 +55,7 @@ var rooms = map[string][]string{
 	"github.com/klauspost/reedsolomon":    {"shard"},
 	"github.com/tyler-smith/go-bip39":     {"shard"},
 	"github.com/libp2p/go-libp2p-kad-dht": {"kad"},
-	"github.com/dgraph-io/badger":         {"gossip", "kad", "node", "shard/store"},
+	"github.com/dgraph-io/badger":         {"gossip", "kad", "node", "shard/store", "work/hive"},
 }
 
 // pure packages know neither network nor disk. Addresses as such are values:
@@ -53,6 +63,7 @@ var rooms = map[string][]string{
 var pure = map[string][]string{
 	"wire":  {"net", "os", "github.com/libp2p/go-libp2p"},
 	"shard": {"net", "os", "github.com/libp2p/go-libp2p/core/host", "github.com/libp2p/go-libp2p/core/network"},
+	"work":  {"net", "os", "github.com/libp2p/go-libp2p/core/host", "github.com/libp2p/go-libp2p/core/network"},
 }
 
 func TestImportsRunDown(t *testing.T) {
@@ -72,6 +83,7 @@ func TestImportsRunDown(t *testing.T) {
 			case isOurs && slices.Contains(allowed, ours):
 			case isOurs && f.isTest() && (isHelper(ours) || ours == f.folder()):
 			case isOurs && isHelper(f.folder()) && isHelper(ours):
+			case isOurs && slices.Contains(shown(f), ours):
 			case isOurs:
 				t.Errorf("%s:%d: %s must not import %s", f.path, f.line(spec.Pos()), f.folder(), ours)
 			case !f.isTest():
@@ -79,6 +91,17 @@ func TestImportsRunDown(t *testing.T) {
 			}
 		}
 	}
+}
+
+// shown returns what a test or a helper of tests may import besides.
+func shown(f file) []string {
+	switch {
+	case isHelper(f.folder()):
+		return together[path.Dir(f.folder())]
+	case f.isTest():
+		return together[f.folder()]
+	}
+	return nil
 }
 
 // mayImport returns what a package may import. A helper of tests, such as

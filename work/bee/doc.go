@@ -1,0 +1,2 @@
+// Package bee does the work of hives.
+package bee

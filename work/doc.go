@@ -1,0 +1,2 @@
+// Package work is what is computed.
+package work

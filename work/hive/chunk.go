@@ -1,0 +1,141 @@
+package hive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/batchain/batchain/wire"
+	"github.com/batchain/batchain/work"
+)
+
+// Bounds of what is read of the datachunks at one time.
+const (
+	chunksAtOnce = 256
+	chunkBytes   = 4 << 20
+)
+
+// Datachunks returns what came of the units of a project, in their order,
+// from unit from on. It waits for those that are not there, and ends when
+// the project has; the error is nil then, or says why it broke off. What it
+// returned stays: any consumer may read it again.
+func (h *Hive) Datachunks(ctx context.Context, name string, from uint64) iter.Seq2[work.Datachunk, error] {
+	return func(yield func(work.Datachunk, error) bool) {
+		for {
+			changed := h.chunks.wait()
+			page, err := h.chunkPage(ctx, name, from)
+			if err == io.EOF {
+				return
+			}
+			if err == nil && len(page) == 0 {
+				err = h.pause(ctx, changed)
+			}
+			if err != nil {
+				yield(work.Datachunk{}, err)
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+				from = c.Seq + 1
+			}
+		}
+	}
+}
+
+// chunkPage reads datachunks without a gap. It returns io.EOF after the last one
+// of a project that has ended.
+func (h *Hive) chunkPage(ctx context.Context, name string, from uint64) (page []work.Datachunk, err error) {
+	type standing struct {
+		id   uint32
+		last bool
+	}
+	at, err := ask(ctx, h, 0, func(t *turn) (standing, error) {
+		p, err := t.named(name)
+		if err != nil {
+			return standing{}, err
+		}
+		return standing{p.id, p.row.State > Paused && (from >= p.row.Made)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if at.last {
+		return nil, io.EOF
+	}
+	err = h.view(func(txn *badger.Txn) error {
+		page, err = readChunks(txn, at.id, from)
+		return err
+	})
+	return page, err
+}
+
+func readChunks(txn *badger.Txn, id uint32, from uint64) (page []work.Datachunk, err error) {
+	prefix := inProject(rowChunk, id)
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 64})
+	defer it.Close()
+	size := 0
+	for it.Seek(seqKey(rowChunk, id, from)); it.Valid() && len(page) < chunksAtOnce && size < chunkBytes; it.Next() {
+		if number(it.Item().Key()) != from {
+			break
+		}
+		var c work.Datachunk
+		if err := it.Item().Value(func(row []byte) error { return decodeRow(row, &c) }); err != nil {
+			return nil, fmt.Errorf("datachunk %d: %w", from, err)
+		}
+		page = append(page, c)
+		size += len(c.Output)
+		from++
+	}
+	return page, nil
+}
+
+// Acknowledge notes that a consumer, "" or a name of its own, needs no datachunk
+// before next again. It never goes back.
+func (h *Hive) Acknowledge(ctx context.Context, name, consumer string, next uint64) error {
+	if len(consumer) > work.MaxName {
+		return wire.ErrTooBig.With("a consumer's name has at most %d bytes", work.MaxName)
+	}
+	return h.do(ctx, 128, func(t *turn) error {
+		p, err := t.named(name)
+		if err != nil {
+			return err
+		}
+		if next > p.row.Made {
+			return fmt.Errorf("acknowledge datachunk %d of project %s, which has %d units", next, name, p.row.Made)
+		}
+		key := namedKey(rowCursor, p.id, consumer)
+		var had uint64
+		if !t.get(key, &had) && consumer != "" && t.cursors(p) >= maxCursors {
+			return wire.ErrQuota.With("a project has at most %d consumers", maxCursors)
+		}
+		if next > had {
+			t.put(key, next)
+		}
+		return nil
+	})
+}
+
+func (t *turn) cursors(p *project) (n int) {
+	t.fail([]byte{rowCursor}, each(t.txn, inProject(rowCursor, p.id), func(_, _ []byte) error {
+		n++
+		return nil
+	}))
+	return n
+}
+
+// Cursor returns the first datachunk that a consumer has not acknowledged.
+func (h *Hive) Cursor(ctx context.Context, name, consumer string) (uint64, error) {
+	return ask(ctx, h, 0, func(t *turn) (next uint64, err error) {
+		p, err := t.named(name)
+		if err != nil {
+			return 0, err
+		}
+		t.get(namedKey(rowCursor, p.id, consumer), &next)
+		return next, nil
+	})
+}

@@ -1,0 +1,261 @@
+package hive
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/work"
+)
+
+// Hive makes units, gives them to bees and keeps what comes of them. One
+// goroutine, in [Hive.Run], changes its state; methods wait for it and may be
+// called from any goroutine.
+type Hive struct {
+	cfg     Config
+	log     *slog.Logger
+	db      *badger.DB
+	block   cipher.Block // makes tokens
+	doorman *work.Doorman
+	metrics *metrics
+	free    func() (int64, error) // bytes left on the disk
+
+	ops  chan *op
+	done chan struct{} // closed when Run has ended
+	once sync.Once     // closes done
+
+	work   signal // raised when there may be work for a bee that waits
+	chunks signal // … a datachunk, or the end of a project
+	events signal // … an event
+	bench  bench
+
+	gate    sync.RWMutex // held for reading while the database is read
+	closed  bool         // guarded by gate
+	started bool         // guarded by gate
+
+	state // what the one goroutine knows
+}
+
+// state is rebuilt from the rows alone, see load.
+type state struct {
+	projects    map[uint32]*project
+	names       map[string]*project
+	reputations map[reputationName]*work.Reputation
+	members     map[peer.ID]map[*group]struct{} // open groups of each bee
+	due         dueHeap
+	nextProject uint32
+	nextEvent   uint64
+	firstEvent  uint64
+	nextCheck   uint64
+}
+
+type reputationName struct {
+	program work.ProgramID
+	bee     peer.ID
+}
+
+// Open opens the hive in cfg.Dir. What a killed process left is as if it had
+// ended between two calls. The caller runs the hive with Run, which closes it, or
+// calls Close.
+func Open(cfg Config) (*Hive, error) {
+	cfg = cfg.withDefaults()
+	if cfg.Dir == "" || cfg.Self == "" {
+		return nil, errors.New("open hive: folder and own peer must be set")
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open hive: %w", err)
+	}
+	db, err := badger.Open(databaseOptions(cfg.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("open hive %s: %w", cfg.Dir, err)
+	}
+	h := &Hive{
+		cfg: cfg, log: cfg.Logger, db: db, metrics: newMetrics(),
+		free: func() (int64, error) { return freeBytes(cfg.Dir) },
+		ops:  make(chan *op, maxBatch), done: make(chan struct{}),
+		bench: bench{seats: map[string]work.Validator{}},
+	}
+	if err := h.prepare(); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open hive %s: %w", cfg.Dir, err)
+	}
+	return h, nil
+}
+
+// databaseOptions keeps memory small. A transaction may hold a sixth of a
+// memtable: more than two results of the largest size.
+func databaseOptions(dir string) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(nil).
+		WithSyncWrites(true).
+		WithMemTableSize(24 << 20).
+		WithNumMemtables(2).
+		WithNumCompactors(2).
+		WithValueThreshold(1 << 20).
+		WithValueLogFileSize(64 << 20).
+		WithBlockCacheSize(0).
+		WithCompression(options.None).
+		WithBaseTableSize(8 << 20).
+		WithMetricsEnabled(false)
+}
+
+func (h *Hive) prepare() error {
+	if err := h.checkFormat(); err != nil {
+		return err
+	}
+	secret, err := h.secret()
+	if err != nil {
+		return err
+	}
+	if h.block, err = aes.NewCipher(secret[:16]); err != nil {
+		return err
+	}
+	fresh := make([]byte, 32)
+	rand.Read(fresh)
+	h.doorman = work.NewDoorman(h.cfg.Self, fresh)
+	if err := h.load(); err != nil {
+		return err
+	}
+	return h.metrics.register(h.cfg.Registerer)
+}
+
+func (h *Hive) checkFormat() error {
+	return h.db.Update(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte{rowFormat})
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return txn.Set([]byte{rowFormat}, []byte{format})
+		}
+		if err != nil {
+			return err
+		}
+		return item.Value(func(v []byte) error {
+			if len(v) != 1 || v[0] != format {
+				return fmt.Errorf("format %x, this program knows %d", v, format)
+			}
+			return nil
+		})
+	})
+}
+
+// secret returns the key of tokens, made at the first start.
+func (h *Hive) secret() (secret []byte, err error) {
+	err = h.db.Update(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte{rowSecret})
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			secret = make([]byte, 16)
+			rand.Read(secret)
+			return txn.Set([]byte{rowSecret}, secret)
+		}
+		if err != nil {
+			return err
+		}
+		secret, err = item.ValueCopy(nil)
+		if len(secret) < 16 {
+			return errors.New("the secret is cut short")
+		}
+		return err
+	})
+	return secret, err
+}
+
+// Run works until ctx ends, then closes the database and returns nil; or it
+// returns the error that keeps the hive from working.
+func (h *Hive) Run(ctx context.Context) error {
+	h.gate.Lock()
+	if h.started || h.closed {
+		h.gate.Unlock()
+		return errors.New("hive: it runs already, or did")
+	}
+	h.started = true
+	h.gate.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	var parts sync.WaitGroup
+	for range h.cfg.Judges {
+		parts.Go(func() { h.judge(ctx) })
+	}
+	err := h.write(ctx)
+	cancel()
+	h.once.Do(func() { close(h.done) })
+	parts.Wait()
+	if closing := h.shut(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("hive: %w", err)
+	}
+	return nil
+}
+
+// Close closes a hive that was never run.
+func (h *Hive) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return h.shut()
+}
+
+func (h *Hive) shut() error {
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	h.metrics.unregister()
+	return h.db.Close()
+}
+
+// ErrStopped means that the hive's Run has ended.
+var ErrStopped = errors.New("the hive is stopped")
+
+// view runs read on a snapshot of the database.
+func (h *Hive) view(read func(*badger.Txn) error) error {
+	h.gate.RLock()
+	defer h.gate.RUnlock()
+	if h.closed {
+		return ErrStopped
+	}
+	return h.db.View(read)
+}
+
+func (h *Hive) now() int64 { return h.cfg.Now().UnixMilli() }
+
+// signal wakes all who wait for something to change.
+type signal struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// wait returns a channel that is closed at the next raise.
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch == nil {
+		s.ch = make(chan struct{})
+	}
+	return s.ch
+}
+
+func (s *signal) raise() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ch != nil {
+		close(s.ch)
+		s.ch = nil
+	}
+}
+
+// denied reports whether a bee may never be here.
+func (h *Hive) denied(bee peer.ID) bool { return slices.Contains(h.cfg.Deny, bee) }
+
+func (h *Hive) ticketEnd(now int64) int64 { return now + int64(h.cfg.Ticket/time.Millisecond) }

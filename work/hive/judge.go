@@ -1,0 +1,183 @@
+package hive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/batchain/batchain/wire"
+	"github.com/batchain/batchain/work"
+)
+
+// question asks a project's own validator about one group.
+type question struct {
+	project string
+	id      uint32
+	seq     uint64
+	of      []int // numbers of the attempts that are judged
+	unit    work.Unit
+	answers []work.Answer
+}
+
+// bench is where the validators sit, and what waits for them.
+type bench struct {
+	mu      sync.Mutex
+	seats   map[string]work.Validator // of projects that are served; may be nil
+	waiting []question
+	news    signal
+}
+
+// seat makes v the validator of a project, while its Serve runs.
+func (h *Hive) seat(name string, v work.Validator) error {
+	h.bench.mu.Lock()
+	defer h.bench.mu.Unlock()
+	if _, taken := h.bench.seats[name]; taken {
+		return fmt.Errorf("project %s is served already", name)
+	}
+	h.bench.seats[name] = v
+	return nil
+}
+
+func (h *Hive) unseat(name string) {
+	h.bench.mu.Lock()
+	defer h.bench.mu.Unlock()
+	delete(h.bench.seats, name)
+}
+
+// validator returns that of a project, nil when nobody serves it.
+func (h *Hive) validator(name string) work.Validator {
+	h.bench.mu.Lock()
+	defer h.bench.mu.Unlock()
+	return h.bench.seats[name]
+}
+
+// judgeAgain looks at all groups of a project whose validator has come.
+func (h *Hive) judgeAgain(ctx context.Context, name string) error {
+	return h.do(ctx, maxBatchBytes, func(t *turn) error {
+		p, err := t.named(name)
+		if err != nil {
+			return err
+		}
+		for _, g := range p.open {
+			t.settle(g)
+		}
+		t.after = append(t.after, t.work.raise)
+		return nil
+	})
+}
+
+// question puts a group that is complete before its validator.
+func (t *turn) question(g *group) {
+	p := g.project
+	q := question{project: p.row.Project.Name, id: p.id, seq: g.seq}
+	var ok bool
+	if q.unit, ok = t.unit(g); !ok {
+		return
+	}
+	for i := range g.Attempts {
+		a := &g.Attempts[i]
+		if !a.Counts() {
+			continue
+		}
+		output, err := t.output(g, a.Digest)
+		t.fail([]byte{rowOutput}, err)
+		q.of = append(q.of, i)
+		q.answers = append(q.answers, work.Answer{Peer: a.Peer, Digest: a.Digest, Output: slices.Clone(output)})
+	}
+	t.after = append(t.after, func() {
+		h := t.Hive
+		h.bench.mu.Lock()
+		h.bench.waiting = append(h.bench.waiting, q)
+		h.bench.mu.Unlock()
+		h.bench.news.raise()
+	})
+}
+
+// judge answers questions until ctx ends.
+func (h *Hive) judge(ctx context.Context) {
+	for ctx.Err() == nil {
+		changed := h.bench.news.wait()
+		q, ok := h.bench.take()
+		if !ok {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		verdict, err := h.validate(ctx, q)
+		if ctx.Err() != nil {
+			return
+		}
+		if err := h.do(ctx, maxBatchBytes, func(t *turn) error { return t.judged(q, verdict, err) }); err != nil {
+			h.log.WarnContext(ctx, "verdict is lost", "project", q.project, "unit", q.seq, "err", err)
+		}
+	}
+}
+
+func (b *bench) take() (question, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 {
+		return question{}, false
+	}
+	q := b.waiting[0]
+	b.waiting[0] = question{}
+	b.waiting = b.waiting[1:]
+	return q, true
+}
+
+// errNobody means that no validator is there just now.
+var errNobody = wire.ErrBusy.With("nobody serves the project")
+
+// validate runs a validator. One that panics, or does not return in time, could
+// not judge; one that does not return at all is left behind.
+func (h *Hive) validate(ctx context.Context, q question) (work.Judgement, error) {
+	v := h.validator(q.project)
+	if v == nil {
+		return work.Judgement{}, errNobody
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.JudgeTimeout)
+	defer cancel()
+	type outcome struct {
+		verdict work.Judgement
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- outcome{err: fmt.Errorf("the validator panicked: %v", p)}
+			}
+		}()
+		verdict, err := v.Judge(ctx, q.unit, q.answers)
+		done <- outcome{verdict, err}
+	}()
+	select {
+	case o := <-done:
+		return o.verdict, o.err
+	case <-ctx.Done():
+		return work.Judgement{}, fmt.Errorf("the validator did not answer in %v", h.cfg.JudgeTimeout)
+	}
+}
+
+// judged ends a validation.
+func (t *turn) judged(q question, verdict work.Judgement, broken error) error {
+	p := t.Hive.projects[q.id]
+	if p == nil || p.open[q.seq] == nil || p.open[q.seq].State != work.Validating {
+		return nil
+	}
+	g := p.open[q.seq]
+	t.groups[g] = true
+	if broken == errNobody {
+		g.State = work.Open // it is asked again when somebody serves the project
+		return nil
+	}
+	d := work.Judge(&p.row.Project.Policy, &g.Group, q.of, verdict, broken, t.now)
+	t.carryOut(g, d)
+	if g.State == work.Open {
+		t.settle(g)
+	}
+	return nil
+}

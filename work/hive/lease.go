@@ -1,0 +1,253 @@
+package hive
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/batchain/batchain/work"
+)
+
+// retry is how long a bee waits that got nothing, about.
+const retry = 5 * time.Second
+
+// Request gives m tasks, at most as many as it wishes, or none and when to ask
+// again. It waits for work as long as the wish says. It returns
+// [work.ErrNotVerified] or [work.ErrRegistrationClosed] to a bee that is not
+// admitted, and [work.ErrPendingWork] to one that has all that it may have.
+// The tasks are on the disk as the bee's when it returns.
+func (h *Hive) Request(ctx context.Context, m work.Member, wish work.Wish) (work.Batch, error) {
+	wait := time.NewTimer(min(wish.Wait, work.MaxWait))
+	defer wait.Stop()
+	wish.Slots = min(wish.Slots, work.MaxTasks)
+	for {
+		changed := h.work.wait()
+		batch, err := ask(ctx, h, 1024, func(t *turn) (work.Batch, error) { return t.request(m, &wish) })
+		if err != nil || len(batch.Tasks) > 0 || wish.Wait <= 0 {
+			return batch, err
+		}
+		select {
+		case <-changed:
+		case <-wait.C:
+			return batch, nil
+		case <-h.done:
+			return batch, ErrStopped
+		case <-ctx.Done():
+			return batch, context.Cause(ctx)
+		}
+	}
+}
+
+// handout is one request as it is answered.
+type handout struct {
+	*turn
+	bee    work.Member
+	wish   *work.Wish
+	batch  work.Batch
+	places map[*project]uint16 // in batch.Programs
+	bytes  int
+}
+
+func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
+	if err := t.admitted(&m); err != nil {
+		return work.Batch{}, err
+	}
+	o := &handout{turn: t, bee: m, wish: wish, places: map[*project]uint16{}}
+	if wish.Resume {
+		o.resume()
+	}
+	choices, full := o.choices()
+	for len(o.batch.Tasks) < int(wish.Slots) && o.bytes < maxBatchBytes && t.err == nil {
+		c := leastServed(choices)
+		if c == nil {
+			break
+		}
+		if !o.next(c.project) {
+			c.room = 0
+			continue
+		}
+		c.room--
+		c.project.pass += c.project.pace.mean() / float64(c.project.row.Project.Weight)
+	}
+	if len(o.batch.Tasks) == 0 {
+		if full {
+			return work.Batch{}, work.ErrPendingWork
+		}
+		o.batch.Retry = retry/2 + rand.N(retry)
+	}
+	t.metrics.tasks.Add(float64(len(o.batch.Tasks)))
+	return o.batch, nil
+}
+
+// choice is a project that may have something for the bee.
+type choice struct {
+	project *project
+	room    int // tasks of it that the bee may still get
+}
+
+// choices finds the projects whose program the bee runs, and how many more of
+// their tasks it may have. Full means that nothing but that stands in the way.
+func (o *handout) choices() (choices []*choice, full bool) {
+	have := map[*project]int{}
+	for g := range o.members[o.bee.Peer] {
+		for i := range g.Attempts {
+			if a := &g.Attempts[i]; a.Peer == o.bee.Peer && a.Active() {
+				have[g.project]++
+			}
+		}
+	}
+	for _, p := range o.Hive.projects {
+		if p.row.State != Running || !o.wish.Runs(&p.row.Project.Program) {
+			continue
+		}
+		if p.row.Project.Policy.Rule == work.Custom && o.validator(p.row.Project.Name) == nil {
+			continue // nobody could judge what comes
+		}
+		r := o.reputation(p, o.bee.Peer)
+		if o.now < r.Exiled {
+			continue
+		}
+		if room := int(r.Quota) - have[p]; room > 0 {
+			choices = append(choices, &choice{p, room})
+		} else {
+			full = true
+		}
+	}
+	return choices, full && len(choices) == 0
+}
+
+// leastServed returns the project that has had least of the bees for its
+// weight.
+func leastServed(choices []*choice) *choice {
+	var least *choice
+	for _, c := range choices {
+		if c.room > 0 && (least == nil || c.project.pass < least.project.pass) {
+			least = c
+		}
+	}
+	return least
+}
+
+// next adds one task of p, and reports false when p has none for this bee. In
+// this order: spot checks by lot, units that wait for another bee, units that
+// nobody has begun, copies of what takes too long.
+func (o *handout) next(p *project) bool {
+	policy := &p.row.Project.Policy
+	if policy.Checks > 0 && rand.Float64() < policy.Checks && o.check(p) {
+		return true
+	}
+	if g := o.needing(p); g != nil {
+		u, ok := o.unit(g)
+		return ok && o.give(g, u)
+	}
+	if p.row.Project.Policy.Own || o.bee.Peer != o.cfg.Self {
+		if len(p.open) < maxOpen {
+			if q, ok := o.fresh(p); ok {
+				g := &group{Group: work.Group{State: work.Open, Priority: q.unit.Priority}, project: p, seq: q.seq, place: -1}
+				p.open[q.seq] = g
+				return o.give(g, q.unit)
+			}
+		}
+	}
+	if g := o.straggling(p); g != nil {
+		u, ok := o.unit(g)
+		return ok && o.give(g, u)
+	}
+	return false
+}
+
+// needing returns an open group that wants this bee. Where there are very many
+// that do not, it begins somewhere else each time.
+func (o *handout) needing(p *project) *group {
+	from := 0
+	if len(p.needy) > maxLook {
+		from = rand.IntN(len(p.needy))
+	}
+	for k := range min(len(p.needy), maxLook) {
+		name := p.needy[(from+k)%len(p.needy)]
+		if g := p.open[name.seq]; o.mayJoin(g) {
+			return g
+		}
+	}
+	return nil
+}
+
+func (o *handout) mayJoin(g *group) bool {
+	policy := &g.project.row.Project.Policy
+	return (policy.Own || o.bee.Peer != o.cfg.Self) && g.Admits(o.bee, policy)
+}
+
+// straggling returns a group whose only bee takes much longer than others did,
+// once nothing else is left to give.
+func (o *handout) straggling(p *project) *group {
+	slow := p.pace.slow()
+	looked := 0
+	for _, g := range p.open {
+		if looked++; looked > maxLook {
+			break
+		}
+		if g.State != work.Open || g.Extra > 0 || !o.mayJoin(g) {
+			continue
+		}
+		for i := range g.Attempts {
+			if a := &g.Attempts[i]; a.Active() && o.now-a.Begun > slow {
+				g.Extra = 1
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// give makes the unit of g the bee's.
+func (o *handout) give(g *group, u work.Unit) bool {
+	p := g.project
+	n := g.Lease(o.bee, &p.row.Project, o.now)
+	o.join(o.bee.Peer, g)
+	o.groups[g] = true
+	p.row.Begun++
+	o.projects[p] = true
+	o.settle(g)
+	o.task(p, o.token(p.id, g.seq, uint8(n), o.bee.Peer), u.Input)
+	return true
+}
+
+// task adds a task to the batch.
+func (o *handout) task(p *project, token work.Token, input []byte) {
+	place, ok := o.places[p]
+	if !ok {
+		place = uint16(len(o.batch.Programs))
+		o.places[p] = place
+		o.batch.Programs = append(o.batch.Programs, p.row.Project.Program)
+	}
+	o.bytes += len(input) + 128
+	o.batch.Tasks = append(o.batch.Tasks, work.Task{
+		Token: token, Program: place, Input: input,
+		Lease: max(0, p.row.Project.Lease), Limit: p.row.Project.Deadline,
+	})
+}
+
+// resume gives the bee again what it has, with a new lease.
+func (o *handout) resume() {
+	for g := range o.members[o.bee.Peer] {
+		p := g.project
+		if len(o.batch.Tasks) >= int(o.wish.Slots) || o.bytes >= maxBatchBytes {
+			return
+		}
+		if g.State != work.Open || p.row.State != Running || !o.wish.Runs(&p.row.Project.Program) {
+			continue
+		}
+		for n := range g.Attempts {
+			a := &g.Attempts[n]
+			if a.Peer != o.bee.Peer || !a.Active() {
+				continue
+			}
+			if u, ok := o.unit(g); ok {
+				g.Lease(o.bee, &p.row.Project, o.now)
+				o.groups[g] = true
+				o.settle(g)
+				o.task(p, o.token(p.id, g.seq, uint8(n), o.bee.Peer), u.Input)
+			}
+		}
+	}
+}

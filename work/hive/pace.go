@@ -1,0 +1,38 @@
+package hive
+
+import "slices"
+
+// pace remembers how long the last attempts of a project took, in
+// milliseconds.
+type pace struct {
+	times [64]int64
+	n     int
+}
+
+func (p *pace) note(ms int64) {
+	p.times[p.n%len(p.times)] = max(0, ms)
+	p.n++
+}
+
+// mean is what one task costs a bee, for sharing them fairly; at least 1.
+func (p *pace) mean() float64 {
+	n := min(p.n, len(p.times))
+	sum := 0.0
+	for _, t := range p.times[:n] {
+		sum += float64(t)
+	}
+	return max(1, sum/float64(max(1, n)))
+}
+
+// slow is when an attempt takes too long: three times what 95 of 100 took,
+// and 1 s at least.
+func (p *pace) slow() int64 {
+	const least = 1000
+	n := min(p.n, len(p.times))
+	if n == 0 {
+		return 10 * least
+	}
+	sorted := slices.Clone(p.times[:n])
+	slices.Sort(sorted)
+	return max(least, 3*sorted[(n*95)/100])
+}

@@ -1,0 +1,280 @@
+package hive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/wire"
+	"github.com/batchain/batchain/work"
+)
+
+// Bounds of one transaction: its changes share one sync.
+const (
+	maxBatch      = 256
+	maxBatchBytes = 1 << 20
+)
+
+// diskFloor is the bytes that are left on the disk. Badger writes through
+// memory maps, in which a full disk would end the process.
+const diskFloor = 96 << 20
+
+// op is one change of the hive, whole or not at all. It may run twice, the
+// second time on a state that was read anew.
+type op struct {
+	size int // bytes that it may write, about
+	run  func(*turn) error
+	err  error // of run: a refusal. Nothing is changed then
+	done chan error
+}
+
+// ask runs a change, or a look at the state, and returns what it found once
+// all of it is on the disk.
+func ask[T any](ctx context.Context, h *Hive, size int, run func(*turn) (T, error)) (T, error) {
+	var found, none T
+	o := &op{size: size, done: make(chan error, 1)}
+	o.run = func(t *turn) (err error) {
+		found, err = run(t)
+		return err
+	}
+	select {
+	case h.ops <- o:
+	case <-h.done:
+		return none, ErrStopped
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+	select {
+	case err := <-o.done:
+		return found, err
+	case <-h.done:
+		return none, ErrStopped
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+}
+
+// do is ask for changes that find nothing.
+func (h *Hive) do(ctx context.Context, size int, run func(*turn) error) error {
+	_, err := ask(ctx, h, size, func(t *turn) (struct{}, error) { return struct{}{}, run(t) })
+	return err
+}
+
+// write carries out changes until ctx ends.
+func (h *Hive) write(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case first := <-h.ops:
+			err = h.commit(h.gather(first))
+		case <-timer.C:
+			err = h.commit([]*op{{run: (*turn).expire, done: make(chan error, 1)}})
+		}
+		if err != nil {
+			return err
+		}
+		timer.Reset(h.untilDue())
+	}
+}
+
+func (h *Hive) gather(first *op) []*op {
+	ops, size := []*op{first}, first.size
+	for len(ops) < maxBatch && size < maxBatchBytes {
+		select {
+		case o := <-h.ops:
+			ops, size = append(ops, o), size+o.size
+		default:
+			return ops
+		}
+	}
+	return ops
+}
+
+// commit carries out ops in one transaction. When that is refused, the state is
+// read anew and each gets one of its own. Only a database that cannot be read
+// is an error.
+func (h *Hive) commit(ops []*op) error {
+	err := h.apply(ops)
+	if err == nil {
+		for _, o := range ops {
+			o.done <- o.err
+		}
+		return nil
+	}
+	if err := h.load(); err != nil {
+		return err
+	}
+	if len(ops) == 1 {
+		h.log.Warn("change refused by the database", "err", err)
+		ops[0].done <- refusal(err)
+		return nil
+	}
+	for _, o := range ops {
+		if err := h.commit([]*op{o}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refusal(err error) error {
+	if errors.Is(err, wire.ErrFull) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", work.ErrDatabaseGeneric, err)
+}
+
+func (h *Hive) apply(ops []*op) error {
+	txn := h.db.NewTransaction(true)
+	defer txn.Discard()
+	t := &turn{
+		Hive: h, txn: txn, now: h.now(),
+		groups: map[*group]bool{}, projects: map[*project]bool{}, marks: map[reputationName]bool{},
+		outputs: map[outputName][]byte{}, uneasy: map[reputationName]bool{},
+	}
+	for _, o := range ops {
+		o.err = o.run(t)
+		t.settleUneasy()
+		if t.err != nil {
+			return t.err
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, after := range t.after {
+		after()
+	}
+	return nil
+}
+
+// turn is one transaction, and what it changes in memory.
+type turn struct {
+	*Hive
+	txn      *badger.Txn
+	now      int64
+	err      error // of the database: the first one, and the transaction is void
+	writes   int
+	groups   map[*group]bool
+	projects map[*project]bool
+	marks    map[reputationName]bool // reputations that changed
+	uneasy   map[reputationName]bool // … whose open groups are to be judged again
+	outputs  map[outputName][]byte   // of results that came in this turn
+	after    []func()                // once all is on the disk
+}
+
+type outputName struct {
+	group  *group
+	digest work.Digest
+}
+
+func (t *turn) put(key []byte, v any) {
+	row, err := encodeRow(v)
+	if err == nil {
+		err = t.txn.Set(key, row)
+	}
+	t.writes++
+	t.fail(key, err)
+}
+
+func (t *turn) del(key []byte) {
+	t.writes++
+	t.fail(key, t.txn.Delete(key))
+}
+
+// get decodes the row at key and reports whether there is one.
+func (t *turn) get(key []byte, v any) bool {
+	found, err := getRow(t.txn, key, v)
+	t.fail(key, err)
+	return found && err == nil
+}
+
+func (t *turn) fail(key []byte, err error) {
+	if err != nil && t.err == nil {
+		t.err = fmt.Errorf("row %c: %w", key[0], err)
+	}
+}
+
+func getRow(txn *badger.Txn, key []byte, v any) (bool, error) {
+	item, err := txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, item.Value(func(row []byte) error { return decodeRow(row, v) })
+}
+
+// flush writes the rows of what changed, and returns once they are on the
+// disk.
+func (t *turn) flush() error {
+	for g := range t.groups {
+		if g.project.open[g.seq] == g {
+			t.put(seqKey(rowGroup, g.project.id, g.seq), &g.Group)
+		}
+	}
+	for p := range t.projects {
+		if t.Hive.projects[p.id] == p {
+			t.put(projectKey(p.id), &p.row)
+		}
+	}
+	for name := range t.marks {
+		t.put(reputationKey(name.program, name.bee), t.reputations[name])
+	}
+	if t.err != nil || t.writes == 0 {
+		return t.err
+	}
+	free, err := t.free()
+	if err != nil {
+		return err
+	}
+	if free < diskFloor {
+		return wire.ErrFull.With("no space left for the hive")
+	}
+	started := time.Now()
+	err = t.txn.Commit()
+	t.metrics.commits.Observe(time.Since(started).Seconds())
+	return err
+}
+
+// reputation returns what is known of a bee.
+func (t *turn) reputation(p *project, bee peer.ID) *work.Reputation {
+	name := reputationName{p.program, bee}
+	if r, ok := t.reputations[name]; ok {
+		return r
+	}
+	if len(t.reputations) >= maxReputations {
+		t.forget()
+	}
+	r := work.NewReputation()
+	t.get(reputationKey(p.program, bee), &r)
+	t.reputations[name] = &r
+	return &r
+}
+
+// maxReputations bounds those in memory.
+const maxReputations = 1 << 15
+
+// forget drops reputations that are on the disk as they are.
+func (t *turn) forget() {
+	for name := range t.reputations {
+		if !t.marks[name] {
+			delete(t.reputations, name)
+		}
+	}
+}
+
+// mark changes what is known of a bee.
+func (t *turn) mark(p *project, bee peer.ID, change func(*work.Reputation)) {
+	change(t.reputation(p, bee))
+	t.marks[reputationName{p.program, bee}] = true
+}

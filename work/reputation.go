@@ -1,0 +1,98 @@
+package work
+
+import (
+	"math"
+	"time"
+)
+
+// Figures of reputations.
+const (
+	// firstQuota is the units that a new bee may have at once.
+	firstQuota = 16
+	// maxQuota is the units that any bee may have at once.
+	maxQuota = 1024
+	// maxTrust is the most that anybody is believed.
+	maxTrust = 0.9999
+	// memory is how long half of what a bee has proven is remembered.
+	memory = 30 * 24 * time.Hour
+	// exile is how long a bee that was caught by a spot check or a credibility vote
+	// gets no work and no belief; once more for each time, to maxExiles.
+	exile     = 7 * 24 * time.Hour
+	maxExiles = 8
+)
+
+// Reputation is what a hive remembers of one bee and one program. Times are
+// Unix milliseconds.
+type Reputation struct {
+	Checks  float64 `cbor:"1,keyasint"`           // comparisons survived, as they were at Since
+	Since   int64   `cbor:"2,keyasint"`           //
+	Exiled  int64   `cbor:"3,keyasint,omitempty"` // until when it is not believed and not asked
+	Quota   uint16  `cbor:"4,keyasint"`           // units that it may have at once
+	Right   uint64  `cbor:"5,keyasint,omitempty"` // results that were believed
+	Wrong   uint64  `cbor:"6,keyasint,omitempty"`
+	Errors  uint64  `cbor:"7,keyasint,omitempty"`
+	Expired uint64  `cbor:"8,keyasint,omitempty"`
+}
+
+// NewReputation is that of a bee of which nothing is known.
+func NewReputation() Reputation { return Reputation{Quota: firstQuota} }
+
+// Trust is the probability that the bee's next result is right, as Sarmenta's
+// credibility has it for spot checks with exile: a cheat that has survived k
+// checks cheated at most so often that it would have been caught; then the
+// chance of a wrong result is at most faulty/((1−faulty)·k·e). Without any check it is
+// the share of faulty bees.
+func (r Reputation) Trust(faulty float64, now int64) float64 {
+	if now < r.Exiled {
+		return 0
+	}
+	doubt := faulty
+	if k := r.checks(now); k > 0 {
+		doubt = min(doubt, faulty/((1-faulty)*k*math.E))
+	}
+	return min(1-doubt, maxTrust)
+}
+
+// checks is how many comparisons count now.
+func (r Reputation) checks(now int64) float64 {
+	age := time.Duration(max(0, now-r.Since)) * time.Millisecond
+	return r.Checks * math.Exp2(-float64(age)/float64(memory))
+}
+
+// Pass notes that a result survived a comparison.
+func (r *Reputation) Pass(now int64) {
+	r.Checks, r.Since = r.checks(now)+1, now
+	r.Take()
+}
+
+// Take notes that a result was believed without comparison.
+func (r *Reputation) Take() {
+	r.Right++
+	r.Quota = min(maxQuota, max(1, r.Quota)*2)
+}
+
+// Catch notes a wrong result. For good is what votes of reputations or spot checks
+// found: all that the bee has proven is void, and it is exiled. Other rules find
+// honest losers, too: so these exile for a minute at first, and twice as long each time.
+func (r *Reputation) Catch(forGood bool, now int64) {
+	r.Wrong++
+	r.Quota = max(1, r.Quota/2)
+	if forGood {
+		r.Checks, r.Since = 0, now
+		r.Exiled = now + int64(min(r.Wrong, maxExiles))*exile.Milliseconds()
+		return
+	}
+	r.Exiled = now + min(exile.Milliseconds(), time.Minute.Milliseconds()<<min(r.Wrong-1, 20))
+}
+
+// Err notes that the program failed in the bee.
+func (r *Reputation) Err() {
+	r.Errors++
+	r.Quota = max(1, r.Quota-1)
+}
+
+// Expire notes that a lease went by.
+func (r *Reputation) Expire() {
+	r.Expired++
+	r.Quota = max(1, r.Quota/2)
+}

@@ -1,0 +1,2 @@
+// Package worktest makes hives, hosts and bees for tests.
+package worktest
