@@ -34,6 +34,7 @@ var imports = map[string][]string{
 	"shard/store":     {"shard", "wire"},
 	"shard":           {"wire"},
 	"gossip":          {"wire"},
+	"gossip/replica":  {"wire"},
 	// floor 1
 	"wire": {},
 	// the tests of the repository

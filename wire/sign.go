@@ -41,13 +41,13 @@ func Sign(key ed25519.PrivateKey, d Domain, body any) (Signed, error) {
 	if !isMap(data) {
 		return Signed{}, fmt.Errorf("sign %s: a body of type %T is no record", d.Kind, body)
 	}
-	return Signed{Body: data, Sig: ed25519.Sign(key, d.covered(data))}, nil
+	return Signed{Body: data, Sig: ed25519.Sign(key, d.Covered(data))}, nil
 }
 
 // Verify returns [ErrBadSignature], wrapped, unless the holder of pub signed s
 // in domain d.
 func (s Signed) Verify(pub ed25519.PublicKey, d Domain) error {
-	if len(pub) != ed25519.PublicKeySize || !isMap(s.Body) || !ed25519.Verify(pub, d.covered(s.Body), s.Sig) {
+	if len(pub) != ed25519.PublicKeySize || !isMap(s.Body) || !ed25519.Verify(pub, d.Covered(s.Body), s.Sig) {
 		return fmt.Errorf("%s: %w", d.Kind, ErrBadSignature)
 	}
 	return nil
@@ -67,7 +67,9 @@ func (s Signed) Open(pub ed25519.PublicKey, d Domain, into any) error {
 	return nil
 }
 
-func (d Domain) covered(body []byte) []byte {
+// Covered returns the bytes that a signature over body covers, for those whose
+// keys are elsewhere.
+func (d Domain) Covered(body []byte) []byte {
 	buf := make([]byte, 0, len("batchain//1")+len(d.Kind)+1+len(d.Mesh)+len(body))
 	buf = append(buf, "batchain/"...)
 	buf = append(buf, d.Kind...)
