@@ -20,11 +20,13 @@ var imports = map[string][]string{
 	"node":         {"kad", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/control": {"shard"},
 	// floor 3
-	"kad":           {"shard"},
-	"work/hive":     {"wire", "work"},
-	"work/dispatch": {"wire", "work"},
-	"work/bee":      {"wire", "work"},
-	"work":          {"wire"},
+	"kad":             {"shard"},
+	"work/hive":       {"wire", "work"},
+	"work/dispatch":   {"wire", "work"},
+	"work/bee":        {"wire", "work"},
+	"work":            {"wire"},
+	"work/exec":       {"work/exec/meter"},
+	"work/exec/meter": {},
 	// floor 2
 	"shard/transfer":  {"shard", "shard/exchange", "shard/folder", "wire"},
 	"shard/keeper":    {"shard", "shard/exchange", "shard/transfer", "wire"},
@@ -57,6 +59,8 @@ var rooms = map[string][]string{
 	"github.com/tyler-smith/go-bip39":     {"shard"},
 	"github.com/libp2p/go-libp2p-kad-dht": {"kad"},
 	"github.com/dgraph-io/badger":         {"gossip", "kad", "node", "shard/store", "work/hive"},
+	"work/exec":                           {"work/exec/meter"},
+	"work/exec/meter":                     {},
 }
 
 // pure packages know neither network nor disk. Addresses as such are values:

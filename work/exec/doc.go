@@ -1,0 +1,2 @@
+// Package exec runs units of work in sandboxed child processes.
+package exec

@@ -1,0 +1,206 @@
+package exec
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// MaxModule is the most bytes of a module: 64 MiB.
+const MaxModule = 64 << 20
+
+// ErrNotLoaded says that the cache does not have a module, or has it no more:
+// [Pool.Load] it, and try again.
+var ErrNotLoaded = errors.New("module is not loaded")
+
+// Pool runs units in processes of their own, and keeps those that did well for
+// the next unit of the same program. Its methods may be called concurrently.
+type Pool struct {
+	config Config
+	cache  *cache
+	slots  *semaphore.Weighted
+
+	mu     sync.Mutex
+	idle   []*warm // the longest unused first
+	closed bool
+}
+
+// warm is a worker without work.
+type warm struct {
+	*worker
+	key string
+}
+
+// New returns a pool. It needs to be closed.
+func New(config Config) (*Pool, error) {
+	if !linkedIn {
+		return nil, errors.New("exec: BeChild was not called: children would run the program itself")
+	}
+	config = config.withDefaults()
+	cache, err := openCache(filepath.Join(config.Dir, "modules"), config.Cache)
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{config: config, cache: cache, slots: semaphore.NewWeighted(int64(config.Slots))}, nil
+}
+
+// Load checks a module, compiles it, metered or not, and keeps it in the cache,
+// from which others may push it out. It fails with [ErrModule] or [ErrCompile]
+// when the module is to blame. Loading what is there costs one hash.
+func (p *Pool) Load(ctx context.Context, wasm []byte, metered bool) (ModuleID, error) {
+	if len(wasm) > MaxModule {
+		return ModuleID{}, fail(CodeModule, "%d bytes, at most %d are taken", len(wasm), MaxModule)
+	}
+	id := ModuleID(sha256.Sum256(wasm))
+	err := p.cache.make(ctx, variant{id, metered}, wasm, func(ctx context.Context, dir string) error {
+		return p.compile(ctx, compileSpec{Dir: dir, Metered: metered})
+	})
+	if err != nil {
+		err = fmt.Errorf("load %v: %w", Program{Module: id}, err)
+	}
+	return id, err
+}
+
+// compile has a child compile the module in a folder.
+func (p *Pool) compile(ctx context.Context, spec compileSpec) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.config.CompileTime, fail(CodeCompile, "not done after %v", p.config.CompileTime))
+	defer cancel()
+	c := confinement{Write: []string{spec.Dir}, Memory: p.config.CompileMemory, File: maxCompiled}
+	w, err := p.start(ctx, c, roleCompile, spec, nil)
+	switch {
+	case err == nil:
+		w.close()
+		return nil
+	case errors.Is(err, ErrMemory):
+		return fail(CodeCompile, "more than %d bytes of memory", c.Memory)
+	case errors.Is(err, ErrDied):
+		return fail(CodeCompile, "%v", err)
+	}
+	return err
+}
+
+// maxCompiled bounds one file of a compiled module.
+const maxCompiled = 1 << 30
+
+// start starts a confined child of our own binary.
+func (p *Pool) start(ctx context.Context, c confinement, role string, spec any, greeting json.RawMessage) (*worker, error) {
+	args, err := childArgs(role, spec)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := c.command(args)
+	if err != nil {
+		return nil, err
+	}
+	return startWorker(ctx, cmd, true, greeting, p.config.Logger)
+}
+
+// Run does one unit, after waiting for a free slot. Its errors are a [Failure],
+// [ErrNotLoaded], the cause of ctx, or what this machine lacks to run it.
+func (p *Pool) Run(ctx context.Context, program Program, u Unit) (Result, error) {
+	u.Limits = u.Limits.withDefaults()
+	if err := p.check(u); err != nil {
+		return Result{}, err
+	}
+	if err := p.slots.Acquire(ctx, 1); err != nil {
+		return Result{}, context.Cause(ctx)
+	}
+	defer p.slots.Release(1)
+	key, err := json.Marshal([]any{program, u.Limits.Memory, u.Limits.Fuel > 0})
+	if err != nil {
+		return Result{}, fmt.Errorf("%v: %w", program, err)
+	}
+	w := p.take(string(key))
+	if w == nil {
+		if w, err = p.startFor(ctx, program, u.Limits); err != nil {
+			return Result{}, fmt.Errorf("%v: %w", program, err)
+		}
+	}
+	result, err := w.do(ctx, u)
+	p.put(&warm{w, string(key)})
+	if err != nil {
+		err = fmt.Errorf("%v: unit %d: %w", program, u.Seq, err)
+	}
+	return result, err
+}
+
+// check refuses units that no worker is to see.
+func (p *Pool) check(u Unit) error {
+	if len(u.Input) > MaxInput || !json.Valid(u.Input) {
+		return fail(CodeDenied, "its input is no JSON value of at most %d bytes", MaxInput)
+	}
+	if u.Limits.Memory > p.config.Memory {
+		return fail(CodeDenied, "it may use %d bytes of memory, this machine gives %d", u.Limits.Memory, p.config.Memory)
+	}
+	return nil
+}
+
+// startFor starts a worker for a program.
+func (p *Pool) startFor(ctx context.Context, program Program, limits Limits) (*worker, error) {
+	if program.Command != "" {
+		return nil, fail(CodeDenied, "no command %q is allowed here", program.Command)
+	}
+	dir, ok := p.cache.find(variant{program.Module, limits.Fuel > 0})
+	if !ok {
+		return nil, ErrNotLoaded
+	}
+	c := confinement{Read: []string{dir}, Memory: limits.Memory + childMemory}
+	return p.start(ctx, c, roleGuest, guestSpec{Dir: dir, Metered: limits.Fuel > 0}, program.Context)
+}
+
+// childMemory is what a child may use besides the memory of its module.
+const childMemory = 1 << 30
+
+// take returns a worker that waits for this program, or nil.
+func (p *Pool) take(key string) *worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if w := p.idle[i]; w.key == key {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			if w.alive() {
+				return w.worker
+			}
+		}
+	}
+	return nil
+}
+
+// put keeps a worker for the next unit, in place of the one longest unused.
+func (p *Pool) put(w *warm) {
+	p.mu.Lock()
+	var surplus *warm
+	switch {
+	case p.closed:
+		surplus = w
+	case !w.alive():
+	default:
+		p.idle = append(p.idle, w)
+		if len(p.idle) > p.config.Slots {
+			surplus, p.idle = p.idle[0], p.idle[1:]
+		}
+	}
+	p.mu.Unlock()
+	if surplus != nil {
+		surplus.close()
+	}
+}
+
+// Close stops all workers and waits for them. Units that run end first; it does
+// not wait for their callers.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, w := range idle {
+		w.close()
+	}
+	return nil
+}
