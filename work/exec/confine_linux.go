@@ -63,7 +63,7 @@ func (c confinement) become(args []string) error {
 	if err := restrictSyscalls(); err != nil && c.Strict {
 		return fail(CodeSandbox, "seccomp: %v", err)
 	}
-	return unix.Exec(program, append([]string{program}, args...), os.Environ())
+	return unix.Exec(program, append([]string{program}, args...), c.Env)
 }
 
 // limit sets the limits of the process, and has it run when nobody else wants

@@ -59,6 +59,7 @@ func fail(code Code, format string, args ...any) *Failure {
 	return &Failure{Code: code, Message: clean(fmt.Sprintf(format, args...))}
 }
 
+// Error returns the code, what the worker called it, and the message.
 func (f *Failure) Error() string {
 	text := string(f.Code)
 	if f.Reason != "" {

@@ -11,6 +11,7 @@ import (
 // ModuleID names a WebAssembly module: the SHA-256 of its bytes.
 type ModuleID [32]byte
 
+// String returns all of it, in hex.
 func (id ModuleID) String() string { return hex.EncodeToString(id[:]) }
 
 // Program is what does a unit: a module that [Pool.Load] took, or a native
@@ -22,6 +23,7 @@ type Program struct {
 	Context json.RawMessage
 }
 
+// String names the program for people.
 func (p Program) String() string {
 	if p.Command != "" {
 		return "command " + p.Command
