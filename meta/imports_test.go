@@ -15,7 +15,8 @@ var imports = map[string][]string{
 	"cli/batchain": {"cli"},
 	"cli":          {"demo", "node", "node/control", "shard"},
 	// floor 5
-	"demo": {"node", "node/control", "shard"},
+	"demo":        {"demo/natlab", "node", "node/control", "shard"},
+	"demo/natlab": {},
 	// floor 4
 	"node":         {"kad", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/control": {"shard"},
