@@ -13,12 +13,13 @@ import (
 var imports = map[string][]string{
 	// floor 6
 	"cli/batchain": {"cli"},
-	"cli":          {"demo", "node", "node/control", "shard"},
+	"cli":          {"demo", "demo/natlab", "node", "node/control", "shard"},
 	// floor 5
 	"demo":        {"demo/natlab", "node", "node/control", "shard"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"kad", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"kad", "node/broker", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node/broker":  {"wire"},
 	"node/control": {"shard"},
 	// floor 3
 	"kad":             {"shard"},

@@ -29,6 +29,7 @@ type Event struct {
 	Time    time.Time `json:"time"`
 	Type    string    `json:"type"`
 	Peer    string    `json:"peer,omitempty"`
+	Via     string    `json:"via,omitempty"` // the peer that helps, a broker or relay
 	Locator string    `json:"locator,omitempty"`
 	File    string    `json:"file,omitempty"` // id
 	Name    string    `json:"name,omitempty"`

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/batchain/batchain/kad"
+	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/catalogue"
@@ -38,6 +39,7 @@ type Node struct {
 	index     *badger.DB   // nil without storage
 	store     *store.Store // nil without storage
 	table     *kad.Table
+	broker    *broker.Broker
 	client    *exchange.Client
 	seed      shard.Seed
 	engine    *transfer.Engine
@@ -83,7 +85,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.closed = sync.OnceValue(n.closeAll)
 	for _, open := range []func(context.Context) error{
-		n.openHome, n.openHost, n.openRouting, n.openStorage, n.openEngine, n.openKeeping, n.openExchange, n.openControl,
+		n.openHome, n.openHost, n.openRouting, n.openBroker, n.openStorage, n.openEngine, n.openKeeping, n.openExchange, n.openControl,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())

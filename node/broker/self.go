@@ -1,0 +1,203 @@
+package broker
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+)
+
+// How this node learns under which address its QUIC socket is seen.
+const (
+	observeTime = 1500 * time.Millisecond // for one observation
+	freshTime   = 15 * time.Second        // one is good for so long: a gate forgets what is idle for 30 s
+	keptTime    = 10 * time.Minute        // … and tells what kind of NAT this is for so long
+	maxSeen     = 8                       // observers that are remembered
+)
+
+// sighting is what one peer said of us.
+type sighting struct {
+	by   peer.ID
+	addr ma.Multiaddr
+	at   time.Time
+}
+
+// self is what a node knows of its own addresses. Everybody dials over TCP, so
+// nobody sees our UDP port, which is what has to be dialled through a NAT; hence
+// we ask, over a QUIC connection that is made for it.
+type self struct {
+	b *Broker
+
+	asking sync.Mutex // held while somebody asks; others then find it fresh
+	mu     sync.Mutex
+	seen   []sighting // the latest last
+}
+
+// claims are the addresses at which this node may be dialled, as far as it
+// knows: how via sees its QUIC socket, and what it listens at.
+func (s *self) claims(ctx context.Context, via peer.ID) []ma.Multiaddr {
+	var claims []ma.Multiaddr
+	if addr := s.look(ctx, via); addr != nil {
+		claims = append(claims, addr)
+	}
+	for _, addr := range s.b.host.Addrs() {
+		if dialable(addr) && (public(addr) || !loopback(addr)) {
+			claims = append(claims, addr)
+		}
+	}
+	return append(claims, s.guesses(claims)...)
+}
+
+func loopback(addr ma.Multiaddr) bool {
+	ip, ok := ipOf(addr)
+	return ok && ip.IsLoopback()
+}
+
+// look returns how via, or another peer a moment ago, sees our QUIC socket; nil
+// when nobody can tell.
+func (s *self) look(ctx context.Context, via peer.ID) ma.Multiaddr {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if last := s.last(freshTime); last != nil {
+		return last
+	}
+	ctx, cancel := context.WithTimeout(ctx, observeTime)
+	defer cancel()
+	addr, err := s.ask(ctx, via)
+	if err != nil {
+		s.b.log.Debug("own address is not observed", "via", via, "err", err)
+		return nil
+	}
+	s.note(sighting{via, addr, time.Now()})
+	return addr
+}
+
+// last is the latest sighting that is not older than d.
+func (s *self) last(d time.Duration) ma.Multiaddr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.seen); n > 0 && time.Since(s.seen[n-1].at) < d {
+		return s.seen[n-1].addr
+	}
+	return nil
+}
+
+// note remembers a sighting, one for each observer.
+func (s *self) note(n sighting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := s.seen[:0]
+	for _, old := range s.seen {
+		if old.by != n.by && time.Since(old.at) < keptTime {
+			kept = append(kept, old)
+		}
+	}
+	s.seen = append(kept, n)
+	s.seen = s.seen[max(0, len(s.seen)-maxSeen):]
+}
+
+// ask asks via over a QUIC connection: one that is there, or one for this
+// question alone, which leaves from the socket that we listen at.
+func (s *self) ask(ctx context.Context, via peer.ID) (ma.Multiaddr, error) {
+	for _, c := range s.b.direct(via) {
+		if isQUIC(c.RemoteMultiaddr()) {
+			stream, err := c.NewStream(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return s.b.askOn(ctx, stream)
+		}
+	}
+	err := ErrUnreachable
+	for _, addr := range s.b.quicAddrs(via) {
+		var seen ma.Multiaddr
+		if seen, err = s.askAt(ctx, via, addr); err == nil {
+			return seen, nil
+		}
+	}
+	return nil, err
+}
+
+func (s *self) askAt(ctx context.Context, via peer.ID, addr ma.Multiaddr) (ma.Multiaddr, error) {
+	t := s.b.network.TransportForDialing(addr)
+	if t == nil {
+		return nil, ErrUnreachable
+	}
+	c, err := t.Dial(ctx, addr, via)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	stream, err := c.OpenStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.b.askOn(ctx, stream)
+}
+
+// quicAddrs are the QUIC addresses of a peer that are in the networks its
+// connections go to, at most 2: the others would only cost time.
+func (b *Broker) quicAddrs(p peer.ID) []ma.Multiaddr {
+	ips := map[netip.Addr]bool{}
+	for _, c := range b.direct(p) {
+		if ip, ok := ipOf(c.RemoteMultiaddr()); ok {
+			ips[ip] = true
+		}
+	}
+	var addrs []ma.Multiaddr
+	for _, addr := range b.host.Peerstore().Addrs(p) {
+		if ip, ok := ipOf(addr); ok && ips[ip] && dialable(addr) && isQUIC(addr) && len(addrs) < 2 {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+// guesses are addresses for a NAT that keeps ports, where nobody could be asked:
+// the IPs that others see with the ports that we listen at.
+func (s *self) guesses(known []ma.Multiaddr) []ma.Multiaddr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var guesses []ma.Multiaddr
+	for _, n := range s.seen {
+		for _, addr := range known {
+			if !public(addr) && len(addr) > 1 {
+				guesses = append(guesses, append(ma.Multiaddr{n.addr[0]}, addr[1:]...))
+			}
+		}
+	}
+	return guesses
+}
+
+// NAT tells what kind of NAT the node is behind, from how others see its QUIC
+// socket: "none", "keeps" one port for all destinations, "random", or "" as long as
+// too few have been asked.
+func (b *Broker) NAT() string {
+	b.self.mu.Lock()
+	defer b.self.mu.Unlock()
+	fresh := b.self.seen[:0:0]
+	for _, n := range b.self.seen {
+		if time.Since(n.at) < keptTime {
+			fresh = append(fresh, n)
+		}
+	}
+	if len(fresh) == 0 {
+		return ""
+	}
+	first, last := fresh[0].addr, fresh[len(fresh)-1].addr
+	for _, own := range b.host.Addrs() {
+		if own.Equal(last) {
+			return "none"
+		}
+	}
+	switch {
+	case len(fresh) < 2:
+		return ""
+	case first.Equal(last):
+		return "keeps"
+	}
+	return "random"
+}

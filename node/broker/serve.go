@@ -1,0 +1,142 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/batchain/batchain/wire"
+)
+
+// How long each may take.
+const (
+	requestTime = 2 * time.Second // for a request to be whole
+	targetTime  = 3 * time.Second // for a target to answer a broker
+	askTime     = 5 * time.Second // for a broker to answer an asker
+)
+
+// handle answers one request.
+func (b *Broker) handle(s network.Stream) {
+	if !b.begin() {
+		_ = s.Reset()
+		return
+	}
+	defer b.jobs.Done()
+	stop := context.AfterFunc(b.ctx, func() { _ = s.Reset() })
+	defer stop()
+	_ = s.SetDeadline(time.Now().Add(requestTime))
+	kind, payload, err := wire.ReadFrame(s, maxFrame)
+	if err != nil {
+		_ = s.Reset()
+		return
+	}
+	_ = s.SetDeadline(time.Now().Add(askTime))
+	if err := b.answer(s, kind, payload); err != nil {
+		_ = wire.WriteError(s, err)
+	}
+	_ = s.Close()
+}
+
+func (b *Broker) answer(s network.Stream, kind byte, payload []byte) error {
+	switch kind {
+	case kindObserve:
+		return b.observe(s)
+	case kindBroker, kindEstablish:
+		p, addrs, err := parseIntroduction(payload)
+		if err != nil {
+			return err
+		}
+		if p == b.host.ID() || p == s.Conn().RemotePeer() {
+			return wire.ErrBadRequest.With("introduction of a peer to itself")
+		}
+		if kind == kindBroker {
+			return b.introduce(s, p, addrs)
+		}
+		return b.establish(s, p, addrs)
+	}
+	return wire.ErrUnsupported
+}
+
+// observe tells a peer where its connection comes from.
+func (b *Broker) observe(s network.Stream) error {
+	if !b.observes.take(string(s.Conn().RemotePeer()), time.Now()) {
+		return wire.ErrBusy
+	}
+	addr := s.Conn().RemoteMultiaddr()
+	if !dialable(addr) {
+		return wire.ErrNotFound.With("the connection has no address of its own")
+	}
+	return wire.WriteMessage(s, kindObserved, observedMessage{addr.Bytes()})
+}
+
+// introduce is the broker's part: the asker's addresses go to the target, the
+// target's to the asker.
+func (b *Broker) introduce(s network.Stream, target peer.ID, claims []ma.Multiaddr) error {
+	asker, now := s.Conn().RemotePeer(), time.Now()
+	if !b.askers.take(string(asker), now) || !b.pairs.take(string(asker)+string(target), now) {
+		b.metrics.introductions.WithLabelValues("busy").Inc()
+		return wire.ErrBusy.With("too many requests in a minute")
+	}
+	if len(b.direct(target)) == 0 {
+		b.metrics.introductions.WithLabelValues("not_found").Inc()
+		return wire.ErrNotFound.With("no connection to the target")
+	}
+	if !b.targets.take(string(target), now) {
+		b.metrics.introductions.WithLabelValues("busy").Inc()
+		return wire.ErrBusy.With("too many requests for this target in a minute")
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, targetTime)
+	defer cancel()
+	found, err := b.call(network.WithNoDial(ctx, "broker"), target, kindEstablish, introduction{
+		Peer: []byte(asker), Addrs: encodeAddrs(passable(b.network.ConnsToPeer(asker), claims)),
+	})
+	if err != nil {
+		b.metrics.introductions.WithLabelValues("target").Inc()
+		b.log.Debug("target does not answer", "asker", asker, "target", target, "err", err)
+		return wire.ErrTimeout.With("the target does not answer")
+	}
+	b.metrics.introductions.WithLabelValues("done").Inc()
+	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(passable(b.network.ConnsToPeer(target), found))})
+}
+
+// establish is the target's part: it says where it can be dialled, and dials.
+func (b *Broker) establish(s network.Stream, asker peer.ID, addrs []ma.Multiaddr) error {
+	via := s.Conn().RemotePeer()
+	if len(addrs) > maxPassed {
+		return wire.ErrBadRequest.With("%d addresses", len(addrs))
+	}
+	if !b.dials.take(string(via), time.Now()) || !b.begin() {
+		return wire.ErrBusy
+	}
+	defer b.jobs.Done()
+	b.forsake(asker)
+	claims := b.self.claims(b.ctx, via)
+	b.trace(Step{Name: StepEstablish, Peer: asker, Via: via, Inbound: true})
+	if !b.begin() {
+		return wire.ErrBusy
+	}
+	go func() {
+		defer b.jobs.Done()
+		ctx, cancel := context.WithTimeout(b.ctx, meetTime)
+		defer cancel()
+		_ = b.meet(ctx, asker, addrs, false) // the asker tries as well, and tells if neither succeeds
+	}()
+	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(best(claims, maxClaims))})
+}
+
+// forsakeAge is how old a connection must be for us to believe that the asker
+// does not have it: it may have been made while the request was under way.
+const forsakeAge = 5 * time.Second
+
+// forsake closes the direct connections to a peer that asks for one. It has none,
+// so ours are dead, as after a change of its address.
+func (b *Broker) forsake(p peer.ID) {
+	for _, c := range b.direct(p) {
+		if time.Since(c.Stat().Opened) > forsakeAge {
+			_ = c.Close()
+		}
+	}
+}
