@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/batchain/batchain/demo/natlab"
 )
@@ -61,16 +60,21 @@ func (l *land) site(k natlab.Kind, machines int) *natlab.Site {
 // node starts a node on a machine.
 func (l *land) node(m *natlab.Machine, args ...string) *natlab.Node {
 	l.t.Helper()
+	l.next++
+	return l.nodeAt(m, filepath.Join(l.dir, fmt.Sprint("node", l.next)), args...)
+}
+
+// nodeAt starts a node on a machine, with a home. Its log is beside it.
+func (l *land) nodeAt(m *natlab.Machine, home string, args ...string) *natlab.Node {
+	l.t.Helper()
 	if l.hub != nil {
 		args = append(args, "--bootstrap", outside(l.hub))
 	}
-	l.next++
-	home := filepath.Join(l.dir, fmt.Sprint("node", l.next))
-	log, err := os.Create(home + ".log")
+	log, err := os.OpenFile(home+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	n, err := m.Start(l.t.Context(), l.prog, home, log, append([]string{"--capacity", "20GB", "--log-level", "debug"}, args...)...)
+	n, err := m.Start(l.t.Context(), l.prog, home, log, append([]string{"--capacity", "20GB", "--log-level", "info"}, args...)...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -85,37 +89,4 @@ func outside(n *natlab.Node) string {
 		}
 	}
 	return ""
-}
-
-func TestNATFirstProof(t *testing.T) {
-	l := newLand(t)
-	path := filepath.Join(l.dir, "file")
-	if err := os.WriteFile(path, make([]byte, 200_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, from := range natlab.Kinds {
-		for _, to := range natlab.Kinds {
-			owner, host := l.node(l.site(from, 1).Machines[0]), l.node(l.site(to, 1).Machines[0])
-			began := time.Now()
-			code, lines, err := owner.Command(t.Context(), "--timeout", "20s", "put", path, "--host", host.PeerID, "--keepers", "0", "--scheme", "1+0")
-			took := time.Since(began).Round(time.Millisecond)
-			if err != nil {
-				t.Log(err)
-			}
-			last := map[string]any{}
-			if len(lines) > 0 {
-				last = lines[len(lines)-1]
-			}
-			_, peers, _ := owner.Command(t.Context(), "peers")
-			p := "?"
-			for _, line := range peers {
-				if line["peer_id"] == host.PeerID {
-					p = fmt.Sprint(line["path"])
-				}
-			}
-			t.Logf("%-10s -> %-10s exit %d %s path %s %v", from, to, code, took, p, last["why"])
-			owner.Stop()
-			host.Stop()
-		}
-	}
 }

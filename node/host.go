@@ -34,7 +34,7 @@ const (
 
 // newHost makes the libp2p host: TCP and QUIC, TLS before Noise, yamux. The
 // caller closes it.
-func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer) (host.Host, error) {
+func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *portMapper) (host.Host, error) {
 	limits, err := newLimits(cfg.Mesh)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host: %w", err)
@@ -57,7 +57,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer) (host.Ho
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankAddrs), swarm.WithDialTimeoutLocal(dialTimeout)),
 		libp2p.PrometheusRegisterer(reg),
 	}
-	opts = append(opts, reachOptions(cfg)...)
+	opts = append(opts, reachOptions(cfg, ports)...)
 	h, err := libp2p.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host: %w", err)
@@ -68,7 +68,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer) (host.Ho
 // reachOptions says where to listen and what is done so that others reach us.
 // Of that there is nothing for a client, nor where only loopback is listened
 // at: there nothing may leave the machine.
-func reachOptions(cfg Config) []libp2p.Option {
+func reachOptions(cfg Config, ports *portMapper) []libp2p.Option {
 	if cfg.Client {
 		return []libp2p.Option{libp2p.NoListenAddrs, libp2p.DisableRelay()}
 	}
@@ -76,7 +76,7 @@ func reachOptions(cfg Config) []libp2p.Option {
 	if loopbackOnly(cfg.Listen) {
 		return append(opts, libp2p.DisableRelay(), libp2p.DisableIdentifyAddressDiscovery())
 	}
-	opts = append(opts, libp2p.NATPortMap(), libp2p.EnableNATService(), libp2p.EnableAutoNATv2())
+	opts = append(opts, libp2p.NATManager(ports.start), libp2p.EnableNATService(), libp2p.EnableAutoNATv2())
 	if cfg.Relay == RelayOff {
 		return append(opts, libp2p.DisableRelay())
 	}

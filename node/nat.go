@@ -2,8 +2,15 @@ package node
 
 import (
 	"context"
+	"sync/atomic"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/batchain/batchain/node/broker"
+	"github.com/batchain/batchain/node/control"
 )
 
 // openBroker makes what reaches peers that cannot be dialled. From here on the
@@ -11,7 +18,7 @@ import (
 // keeps the plain one, which wastes no time on peers that are hard to reach.
 func (n *Node) openBroker(context.Context) (err error) {
 	n.broker, err = broker.New(broker.Config{
-		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Trace: n.traced,
+		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Trace: n.traced,
 		Logger: n.log.With("part", "broker"), Registerer: n.registry,
 	})
 	if err != nil {
@@ -33,4 +40,42 @@ func via(s broker.Step) string {
 		return ""
 	}
 	return s.Via.String()
+}
+
+// pathTo describes a peer by how it is reached.
+func (n *Node) pathTo(id peer.ID) control.Peer {
+	path := n.broker.Path(id)
+	p := control.Peer{PeerID: id.String(), State: "unknown", Path: "direct", How: path.How, Addr: path.Addr}
+	if path.How == broker.HowNone || path.How == broker.HowRelayed {
+		p.Path = path.How
+	}
+	if path.Via != "" {
+		p.Via = path.Via.String()
+	}
+	for _, s := range path.Tried {
+		p.Tried = append(p.Tried, control.Tried{Step: s.Name, Via: via(s), Seconds: s.Took.Seconds(), Err: s.Err})
+	}
+	return p
+}
+
+// portMapper asks the gate for port mappings (UPnP, NAT-PMP, PCP) and tells them
+// as soon as they are there; the host itself looks every 5 s.
+type portMapper struct {
+	manager atomic.Pointer[basichost.NATManager]
+}
+
+// start is libp2p's way of making one.
+func (m *portMapper) start(net network.Network) basichost.NATManager {
+	manager := basichost.NewNATManager(net)
+	m.manager.Store(&manager)
+	return manager
+}
+
+// get returns the outside address that leads to an address that is listened at,
+// nil if none does.
+func (m *portMapper) get(listen ma.Multiaddr) ma.Multiaddr {
+	if manager := m.manager.Load(); manager != nil {
+		return (*manager).GetMapping(listen)
+	}
+	return nil
 }

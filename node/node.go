@@ -40,6 +40,7 @@ type Node struct {
 	store     *store.Store // nil without storage
 	table     *kad.Table
 	broker    *broker.Broker
+	ports     *portMapper
 	client    *exchange.Client
 	seed      shard.Seed
 	engine    *transfer.Engine

@@ -50,7 +50,8 @@ func (n *Node) openHost(context.Context) error {
 	if err := portsFree(n.cfg.Listen); err != nil {
 		return err
 	}
-	if n.host, err = newHost(n.cfg, key, n.registry); err != nil {
+	n.ports = &portMapper{}
+	if n.host, err = newHost(n.cfg, key, n.registry, n.ports); err != nil {
 		return err
 	}
 	n.onClose(n.host.Close)

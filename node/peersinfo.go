@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"golang.org/x/sync/errgroup"
@@ -40,7 +39,7 @@ func (n *Node) Peers(ctx context.Context) ([]control.Peer, error) {
 	_ = group.Wait()
 	for _, met := range n.cache.Addrs() {
 		if !slices.Contains(connected, met.ID) {
-			list = append(list, control.Peer{PeerID: met.ID.String(), State: "unknown", Path: "none"})
+			list = append(list, n.pathTo(met.ID))
 		}
 	}
 	return list, nil
@@ -48,7 +47,7 @@ func (n *Node) Peers(ctx context.Context) ([]control.Peer, error) {
 
 // describePeer asks one connected peer.
 func (n *Node) describePeer(ctx context.Context, id peer.ID) control.Peer {
-	p := control.Peer{PeerID: id.String(), State: "unknown", Path: n.path(id)}
+	p := n.pathTo(id)
 	if agent, err := n.host.Peerstore().Get(id, "AgentVersion"); err == nil {
 		p.Agent, _ = agent.(string)
 	}
@@ -63,20 +62,4 @@ func (n *Node) describePeer(ctx context.Context, id peer.ID) control.Peer {
 		}
 	}
 	return p
-}
-
-// path tells how a peer is reached: "direct", "relayed" or "none".
-func (n *Node) path(id peer.ID) string {
-	best := "none"
-	for _, c := range n.host.Network().ConnsToPeer(id) {
-		if !relayed(c) {
-			return "direct"
-		}
-		best = "relayed"
-	}
-	return best
-}
-
-func relayed(c network.Conn) bool {
-	return c.Stat().Limited || isCircuit(c.RemoteMultiaddr()) || isCircuit(c.LocalMultiaddr())
 }

@@ -21,7 +21,7 @@ func (s *Site) mapper(gate string) error {
 	conf := filepath.Join(dir, "miniupnpd.conf")
 	if err := os.WriteFile(conf, []byte(strings.Join([]string{
 		"ext_ifname=wan", "listening_ip=lan", "http_port=5000",
-		"enable_upnp=yes", "enable_pcp_pmp=yes", "secure_mode=yes", "system_uptime=yes",
+		"enable_upnp=yes", "enable_natpmp=yes", "secure_mode=yes", "system_uptime=yes",
 		"upnp_table_name=gate", "upnp_nat_table_name=gate",
 		"upnp_forward_chain=upnp_forward", "upnp_nat_chain=upnp_pre", "upnp_nat_postrouting_chain=upnp_post",
 		fmt.Sprintf("uuid=00000000-0000-0000-0000-%012d", s.number),

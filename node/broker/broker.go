@@ -33,6 +33,9 @@ type Config struct {
 	// FindPeer returns the addresses at which the routing layer finds a peer, and
 	// leaves connections to peers that know it. Nil: it is not asked.
 	FindPeer func(ctx context.Context, p peer.ID) (peer.AddrInfo, error)
+	// Mapping returns the outside address of a port mapping for an address that is
+	// listened at, nil if there is none. Nil: there are no mappings.
+	Mapping func(listen ma.Multiaddr) ma.Multiaddr
 	// Trace is told of every step, as it happens; it must not block. Nil: nobody.
 	Trace func(Step)
 	// Logger gets what happens; nil discards it.

@@ -14,11 +14,11 @@ import (
 )
 
 // call asks a peer for an introduction, over a connection that is there or is
-// dialled, and returns the addresses of its READY.
-func (b *Broker) call(ctx context.Context, p peer.ID, kind byte, m introduction) ([]ma.Multiaddr, error) {
+// dialled, and returns what its READY says.
+func (b *Broker) call(ctx context.Context, p peer.ID, kind byte, m introduction) (place, error) {
 	s, err := b.host.NewStream(network.WithAllowLimitedConn(ctx, "broker"), p, ProtocolID(b.cfg.Mesh))
 	if err != nil {
-		return nil, err
+		return place{}, err
 	}
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
@@ -26,13 +26,9 @@ func (b *Broker) call(ctx context.Context, p peer.ID, kind byte, m introduction)
 	_ = s.SetDeadline(time.Now().Add(askTime))
 	payload, err := exchange(s, kind, m, kindReady)
 	if err != nil {
-		return nil, err
+		return place{}, err
 	}
-	var ready readyMessage
-	if err := wire.Unmarshal(payload, &ready); err != nil {
-		return nil, err
-	}
-	return parseAddrs(ready.Addrs)
+	return parseReady(payload)
 }
 
 // exchange writes a request and reads the answer, which must be of kind want.

@@ -30,13 +30,17 @@
 // /tcp/PORT or /udp/PORT/quic-v1, nothing else.
 //
 //	kind
-//	  1   BROKER_CONNECTION     1 target bytes   2 addrs [bytes] ≤ 8, as the asker knows itself
-//	  2   ESTABLISH_CONNECTION  1 asker bytes    2 addrs [bytes] ≤ 4
+//	  1   BROKER_CONNECTION     1 target bytes   2 addrs [bytes] ≤ 8, as the asker knows itself   [3 open bool]
+//	  2   ESTABLISH_CONNECTION  1 asker bytes    2 addrs [bytes] ≤ 4   [3 open bool]
 //	  3   OBSERVE               (no fields)
-//	129   READY                 1 addrs [bytes] ≤ 8 from a target, ≤ 4 from a broker
+//	129   READY                 1 addrs [bytes] ≤ 8 from a target, ≤ 4 from a broker   [2 open bool]
 //	130   OBSERVED              1 addr bytes: the other end of the stream's connection
 //	  0   REJECT, a [wire.Error]: NOT_FOUND, the broker has no connection to the target; BUSY, too
 //	      many requests; BAD_REQUEST; TIMEOUT, the target did not answer the broker
+//
+// Open says that a peer believes that anybody can dial it: then both dial as
+// usual, which lets its listener answer. Else they dial with roles, as for
+// libp2p's hole punching: the asker is the client.
 //
 // A frame has at most 2 KiB. A peer id has at most 64 bytes, an addr at most 64.
 // Keys and kinds are append-only; unknown keys are ignored, an unknown kind is

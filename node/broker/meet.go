@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
-	ma "github.com/multiformats/go-multiaddr"
 	"github.com/zeebo/blake3"
 
 	"github.com/batchain/batchain/wire"
@@ -86,13 +85,12 @@ func (s *steps) introduced(ctx context.Context, brokers []peer.ID) bool {
 // ask asks one broker and dials where it says.
 func (s *steps) ask(ctx context.Context, via peer.ID) error {
 	b := s.b
-	var addrs []ma.Multiaddr
+	var own, at place
 	err := s.step(Step{Name: StepBroker, Via: via}, func() (err error) {
 		ask, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
-		addrs, err = b.call(ask, via, kindBroker, introduction{
-			Peer: []byte(s.p), Addrs: encodeAddrs(best(b.self.claims(ask, via), maxClaims)),
-		})
+		own = b.self.place(ask, via)
+		at, err = b.call(ask, via, kindBroker, introduction{[]byte(s.p), encodeAddrs(own.addrs), own.open})
 		return err
 	})
 	if err != nil {
@@ -102,7 +100,7 @@ func (s *steps) ask(ctx context.Context, via peer.ID) error {
 	err = s.step(Step{Name: StepEstablish, Via: via}, func() error {
 		meet, cancel := context.WithTimeout(ctx, meetTime)
 		defer cancel()
-		return b.meet(meet, s.p, addrs, true)
+		return b.meet(meet, s.p, at, own.open, true)
 	})
 	if err != nil && len(b.direct(s.p)) == 0 {
 		b.paths.met(s.p, "")
@@ -110,17 +108,20 @@ func (s *steps) ask(ctx context.Context, via peer.ID) error {
 	return err
 }
 
-// meet dials a peer that dials us at the same time. First plainly: over QUIC two
-// such dials do not disturb each other, and where one side can be dialled anyhow
-// its connection comes. Then with roles, which a TCP connection that both sides
-// open needs; the asker is the client.
-func (b *Broker) meet(ctx context.Context, p peer.ID, addrs []ma.Multiaddr, client bool) error {
-	b.host.Peerstore().AddAddrs(p, addrs, peerstore.TempAddrTTL)
-	plain, cancel := context.WithTimeout(ctx, meetTime-rolesAfter)
-	err := b.dial(plain, p)
-	cancel()
-	if err == nil || ctx.Err() != nil || !slices.ContainsFunc(addrs, isTCP) {
-		return err
+// meet dials a peer that dials us at the same moment. Where one of the two takes
+// connections from anybody, both dial as they always do, and the one dial
+// succeeds. Where neither does, or that was not so, they dial with roles, the
+// asker as the client: what both open at once is one TCP connection, and the two
+// must not both be its client; over QUIC the other only opens its gate.
+func (b *Broker) meet(ctx context.Context, p peer.ID, at place, open, asker bool) error {
+	b.host.Peerstore().AddAddrs(p, at.addrs, peerstore.TempAddrTTL)
+	if open || at.open {
+		plain, cancel := context.WithTimeout(ctx, plainTime)
+		err := b.dial(plain, p)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
-	return b.dial(network.WithSimultaneousConnect(ctx, client, "broker"), p)
+	return b.dial(network.WithSimultaneousConnect(ctx, asker, "broker"), p)
 }

@@ -38,11 +38,19 @@ const (
 type introduction struct {
 	Peer  []byte   `cbor:"1,keyasint"`
 	Addrs [][]byte `cbor:"2,keyasint,omitempty"`
+	Open  bool     `cbor:"3,keyasint,omitempty"`
 }
 
 // readyMessage is the body of READY.
 type readyMessage struct {
 	Addrs [][]byte `cbor:"1,keyasint,omitempty"`
+	Open  bool     `cbor:"2,keyasint,omitempty"`
+}
+
+// place is where a peer can be dialled.
+type place struct {
+	addrs []ma.Multiaddr
+	open  bool // it takes connections from anybody, as far as it knows
 }
 
 // observedMessage is the body of OBSERVED.
@@ -52,20 +60,30 @@ type observedMessage struct {
 
 // parseIntroduction decodes and checks the body. Addresses that are of no use
 // are left out.
-func parseIntroduction(payload []byte) (peer.ID, []ma.Multiaddr, error) {
+func parseIntroduction(payload []byte) (peer.ID, place, error) {
 	var m introduction
 	if err := wire.Unmarshal(payload, &m); err != nil {
-		return "", nil, wire.ErrBadRequest.With("introduction cannot be read")
+		return "", place{}, wire.ErrBadRequest.With("introduction cannot be read")
 	}
 	if len(m.Peer) > maxPeerID {
-		return "", nil, wire.ErrBadRequest.With("peer id of %d bytes", len(m.Peer))
+		return "", place{}, wire.ErrBadRequest.With("peer id of %d bytes", len(m.Peer))
 	}
 	p, err := peer.IDFromBytes(m.Peer)
 	if err != nil {
-		return "", nil, wire.ErrBadRequest.With("peer id cannot be read")
+		return "", place{}, wire.ErrBadRequest.With("peer id cannot be read")
 	}
 	addrs, err := parseAddrs(m.Addrs)
-	return p, addrs, err
+	return p, place{addrs, m.Open}, err
+}
+
+// parseReady decodes the body of READY.
+func parseReady(payload []byte) (place, error) {
+	var m readyMessage
+	if err := wire.Unmarshal(payload, &m); err != nil {
+		return place{}, err
+	}
+	addrs, err := parseAddrs(m.Addrs)
+	return place{addrs, m.Open}, err
 }
 
 // parseAddrs decodes addresses, at most maxClaims, and leaves out those that are

@@ -15,13 +15,13 @@ import (
 
 // How long each step may take, and when the next begins beside it.
 const (
-	reachTime  = 12 * time.Second       // an attempt
-	dialTime   = 3 * time.Second        // known addresses
-	brokerWait = 250 * time.Millisecond // after which a broker is asked while the dial goes on
-	meetTime   = 3 * time.Second        // both dial at once
-	rolesAfter = time.Second            // of which in the end with roles, for TCP from both sides
-	findTime   = 4 * time.Second        // addresses from the routing layer
-	relayTime  = 3 * time.Second        // a relay
+	reachTime  = 12 * time.Second        // an attempt
+	dialTime   = 3 * time.Second         // known addresses
+	brokerWait = 250 * time.Millisecond  // after which a broker is asked while the dial goes on
+	meetTime   = 3 * time.Second         // both dial at once
+	plainTime  = 1500 * time.Millisecond // of which at first without roles, see meet
+	findTime   = 4 * time.Second         // addresses from the routing layer
+	relayTime  = 3 * time.Second         // a relay
 )
 
 // attempt is one try to reach a peer, for all who want to.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ const (
 	observeTime = 1500 * time.Millisecond // for one observation
 	freshTime   = 15 * time.Second        // one is good for so long: a gate forgets what is idle for 30 s
 	keptTime    = 10 * time.Minute        // … and tells what kind of NAT this is for so long
+	blindTime   = time.Minute             // after an attempt that led to nothing none is made for so long
 	maxSeen     = 8                       // observers that are remembered
 )
 
@@ -32,28 +34,68 @@ type self struct {
 	b *Broker
 
 	asking sync.Mutex // held while somebody asks; others then find it fresh
+	blind  time.Time  // when asking led to nothing
 	mu     sync.Mutex
 	seen   []sighting // the latest last
 }
 
-// claims are the addresses at which this node may be dialled, as far as it
-// knows: how via sees its QUIC socket, and what it listens at.
-func (s *self) claims(ctx context.Context, via peer.ID) []ma.Multiaddr {
-	var claims []ma.Multiaddr
-	if addr := s.look(ctx, via); addr != nil {
-		claims = append(claims, addr)
+// place is where this node may be dialled, as far as it knows, the likeliest
+// first: how via sees its QUIC socket, ports that a gate maps, what it listens at.
+func (s *self) place(ctx context.Context, via peer.ID) place {
+	seen := s.look(ctx, via)
+	claims, open := s.mapped(seen)
+	if seen != nil {
+		claims = append([]ma.Multiaddr{seen}, claims...)
 	}
 	for _, addr := range s.b.host.Addrs() {
-		if dialable(addr) && (public(addr) || !loopback(addr)) {
+		if dialable(addr) {
 			claims = append(claims, addr)
 		}
 	}
-	return append(claims, s.guesses(claims)...)
+	if seen != nil {
+		claims = append(claims, s.guesses(seen)...)
+	}
+	return place{best(claims, maxClaims), open || s.outside(seen)}
 }
 
-func loopback(addr ma.Multiaddr) bool {
-	ip, ok := ipOf(addr)
-	return ok && ip.IsLoopback()
+// mapped are the addresses that a gate maps to ours, and whether they can be
+// dialled: not behind a second NAT, where others see us under another IP.
+func (s *self) mapped(seen ma.Multiaddr) (addrs []ma.Multiaddr, open bool) {
+	if s.b.cfg.Mapping == nil {
+		return nil, false
+	}
+	for _, addr := range s.b.network.ListenAddresses() {
+		if m := s.b.cfg.Mapping(addr); m != nil && dialable(m) {
+			addrs = append(addrs, m)
+			open = open || public(m) && (seen == nil || sameIP(seen, m))
+		}
+	}
+	return addrs, open
+}
+
+// outside reports whether an interface of this machine has the address that
+// others see, or any public one as long as nobody told.
+func (s *self) outside(seen ma.Multiaddr) bool {
+	for _, addr := range s.interfaces() {
+		if seen != nil && sameIP(addr, seen) || seen == nil && public(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *self) interfaces() []ma.Multiaddr {
+	addrs, err := s.b.network.InterfaceListenAddresses()
+	if err != nil {
+		return nil
+	}
+	return addrs
+}
+
+func sameIP(x, y ma.Multiaddr) bool {
+	a, okA := ipOf(x)
+	b, okB := ipOf(y)
+	return okA && okB && a == b
 }
 
 // look returns how via, or another peer a moment ago, sees our QUIC socket; nil
@@ -61,7 +103,7 @@ func loopback(addr ma.Multiaddr) bool {
 func (s *self) look(ctx context.Context, via peer.ID) ma.Multiaddr {
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	if last := s.last(freshTime); last != nil {
+	if last := s.last(freshTime); last != nil || time.Since(s.blind) < blindTime {
 		return last
 	}
 	ctx, cancel := context.WithTimeout(ctx, observeTime)
@@ -69,6 +111,9 @@ func (s *self) look(ctx context.Context, via peer.ID) ma.Multiaddr {
 	addr, err := s.ask(ctx, via)
 	if err != nil {
 		s.b.log.Debug("own address is not observed", "via", via, "err", err)
+		if errors.Is(err, context.DeadlineExceeded) {
+			s.blind = time.Now() // no UDP passes
+		}
 		return nil
 	}
 	s.note(sighting{via, addr, time.Now()})
@@ -156,17 +201,13 @@ func (b *Broker) quicAddrs(p peer.ID) []ma.Multiaddr {
 	return addrs
 }
 
-// guesses are addresses for a NAT that keeps ports, where nobody could be asked:
-// the IPs that others see with the ports that we listen at.
-func (s *self) guesses(known []ma.Multiaddr) []ma.Multiaddr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// guesses are addresses for a NAT that keeps ports: the IP that others see with
+// the ports that we listen at.
+func (s *self) guesses(seen ma.Multiaddr) []ma.Multiaddr {
 	var guesses []ma.Multiaddr
-	for _, n := range s.seen {
-		for _, addr := range known {
-			if !public(addr) && len(addr) > 1 {
-				guesses = append(guesses, append(ma.Multiaddr{n.addr[0]}, addr[1:]...))
-			}
+	for _, addr := range s.b.network.ListenAddresses() {
+		if len(addr) > 1 {
+			guesses = append(guesses, append(ma.Multiaddr{seen[0]}, addr[1:]...))
 		}
 	}
 	return guesses

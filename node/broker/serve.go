@@ -6,7 +6,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/batchain/batchain/wire"
 )
@@ -45,7 +44,7 @@ func (b *Broker) answer(s network.Stream, kind byte, payload []byte) error {
 	case kindObserve:
 		return b.observe(s)
 	case kindBroker, kindEstablish:
-		p, addrs, err := parseIntroduction(payload)
+		p, at, err := parseIntroduction(payload)
 		if err != nil {
 			return err
 		}
@@ -53,9 +52,9 @@ func (b *Broker) answer(s network.Stream, kind byte, payload []byte) error {
 			return wire.ErrBadRequest.With("introduction of a peer to itself")
 		}
 		if kind == kindBroker {
-			return b.introduce(s, p, addrs)
+			return b.introduce(s, p, at)
 		}
-		return b.establish(s, p, addrs)
+		return b.establish(s, p, at)
 	}
 	return wire.ErrUnsupported
 }
@@ -74,7 +73,7 @@ func (b *Broker) observe(s network.Stream) error {
 
 // introduce is the broker's part: the asker's addresses go to the target, the
 // target's to the asker.
-func (b *Broker) introduce(s network.Stream, target peer.ID, claims []ma.Multiaddr) error {
+func (b *Broker) introduce(s network.Stream, target peer.ID, claimed place) error {
 	asker, now := s.Conn().RemotePeer(), time.Now()
 	if !b.askers.take(string(asker), now) || !b.pairs.take(string(asker)+string(target), now) {
 		b.metrics.introductions.WithLabelValues("busy").Inc()
@@ -91,7 +90,7 @@ func (b *Broker) introduce(s network.Stream, target peer.ID, claims []ma.Multiad
 	ctx, cancel := context.WithTimeout(b.ctx, targetTime)
 	defer cancel()
 	found, err := b.call(network.WithNoDial(ctx, "broker"), target, kindEstablish, introduction{
-		Peer: []byte(asker), Addrs: encodeAddrs(passable(b.network.ConnsToPeer(asker), claims)),
+		Peer: []byte(asker), Addrs: encodeAddrs(passable(b.network.ConnsToPeer(asker), claimed.addrs)), Open: claimed.open,
 	})
 	if err != nil {
 		b.metrics.introductions.WithLabelValues("target").Inc()
@@ -99,21 +98,21 @@ func (b *Broker) introduce(s network.Stream, target peer.ID, claims []ma.Multiad
 		return wire.ErrTimeout.With("the target does not answer")
 	}
 	b.metrics.introductions.WithLabelValues("done").Inc()
-	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(passable(b.network.ConnsToPeer(target), found))})
+	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(passable(b.network.ConnsToPeer(target), found.addrs)), found.open})
 }
 
 // establish is the target's part: it says where it can be dialled, and dials.
-func (b *Broker) establish(s network.Stream, asker peer.ID, addrs []ma.Multiaddr) error {
+func (b *Broker) establish(s network.Stream, asker peer.ID, at place) error {
 	via := s.Conn().RemotePeer()
-	if len(addrs) > maxPassed {
-		return wire.ErrBadRequest.With("%d addresses", len(addrs))
+	if len(at.addrs) > maxPassed {
+		return wire.ErrBadRequest.With("%d addresses", len(at.addrs))
 	}
 	if !b.dials.take(string(via), time.Now()) || !b.begin() {
 		return wire.ErrBusy
 	}
 	defer b.jobs.Done()
 	b.forsake(asker)
-	claims := b.self.claims(b.ctx, via)
+	own := b.self.place(b.ctx, via)
 	b.trace(Step{Name: StepEstablish, Peer: asker, Via: via, Inbound: true})
 	if !b.begin() {
 		return wire.ErrBusy
@@ -122,9 +121,9 @@ func (b *Broker) establish(s network.Stream, asker peer.ID, addrs []ma.Multiaddr
 		defer b.jobs.Done()
 		ctx, cancel := context.WithTimeout(b.ctx, meetTime)
 		defer cancel()
-		_ = b.meet(ctx, asker, addrs, false) // the asker tries as well, and tells if neither succeeds
+		_ = b.meet(ctx, asker, at, own.open, false) // the asker tries as well, and tells if neither succeeds
 	}()
-	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(best(claims, maxClaims))})
+	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(own.addrs), own.open})
 }
 
 // forsakeAge is how old a connection must be for us to believe that the asker

@@ -125,8 +125,20 @@ type Peer struct {
 	PeerID string  `json:"peer_id"`
 	State  string  `json:"state"` // unknown, live, suspect, dead or left
 	Phi    float64 `json:"phi"`
-	Path   string  `json:"path"` // direct, relayed or none
+	Path   string  `json:"path"`            // direct, relayed or none
+	How    string  `json:"how,omitempty"`   // accepted, dialled, brokered, relayed or none
+	Via    string  `json:"via,omitempty"`   // the broker or relay
+	Addr   string  `json:"addr,omitempty"`  // the other end of the connection
+	Tried  []Tried `json:"tried,omitempty"` // what the last attempt to reach it was, in order
 	RTTms  float64 `json:"rtt_ms"`
 	Free   int64   `json:"free"` // bytes, as it says itself
 	Agent  string  `json:"agent"`
+}
+
+// Tried is one step of an attempt to reach a peer.
+type Tried struct {
+	Step    string  `json:"step"` // dial, broker_connection, establish_connection, find_peer or relay
+	Via     string  `json:"via,omitempty"`
+	Seconds float64 `json:"seconds"`
+	Err     string  `json:"err,omitempty"`
 }

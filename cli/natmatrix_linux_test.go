@@ -1,0 +1,141 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/batchain/batchain/demo/natlab"
+)
+
+// natTries is how often each pair of the matrix is tried: BATCHAIN_NAT_TRIES, or
+// not at all.
+func natTries() int {
+	n, _ := strconv.Atoi(os.Getenv("BATCHAIN_NAT_TRIES"))
+	return n
+}
+
+// directTime is how long a pair may take to have a direct connection.
+const directTime = 10 * time.Second
+
+// reachable says whether a pair must end on a direct connection. A NAT that takes
+// a port for each destination needs the other side to be open, and so does one
+// that lets no UDP through.
+func reachable(owner, host natlab.Kind) bool {
+	open := func(k natlab.Kind) bool { return k == natlab.None || k == natlab.UPnP }
+	hard := func(k natlab.Kind) bool { return k == natlab.Symmetric || k == natlab.NoUDP }
+	return open(owner) || open(host) || !hard(owner) && !hard(host)
+}
+
+// Every pair of kinds ends on a direct connection, but those that cannot.
+func TestNATMatrix(t *testing.T) {
+	tries := natTries()
+	if tries == 0 {
+		t.Skip("SKIPPED: set BATCHAIN_NAT_TRIES to how often each pair is tried; it takes about a minute a try")
+	}
+	l := newLand(t)
+	owners, hosts := map[natlab.Kind]*natlab.Node{}, map[natlab.Kind]*resident{}
+	for _, k := range natlab.Kinds {
+		owners[k] = l.node(l.site(k, 1).Machines[0], "--no-mdns")
+		hosts[k] = &resident{land: l, machine: l.site(k, 1).Machines[0]}
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-12s", "owner\\host")
+	for _, k := range natlab.Kinds {
+		fmt.Fprintf(&table, "%-16s", k)
+	}
+	for _, from := range natlab.Kinds {
+		fmt.Fprintf(&table, "\n%-12s", from)
+		for _, to := range natlab.Kinds {
+			cell := l.pair(owners[from], hosts[to], tries)
+			fmt.Fprintf(&table, "%-16s", cell)
+			if cell.direct < tries && reachable(from, to) {
+				t.Errorf("%s to %s: %s", from, to, cell)
+			}
+		}
+	}
+	t.Log(table.String())
+}
+
+// resident is a host that is started anew for each try, with the same identity.
+type resident struct {
+	*land
+	machine *natlab.Machine
+	home    string
+	now     *natlab.Node
+}
+
+func (r *resident) restart() {
+	if r.now != nil {
+		if err := r.now.Stop(); err != nil {
+			r.t.Error(err)
+		}
+	}
+	if r.home == "" {
+		r.next++
+		r.home = filepath.Join(r.dir, fmt.Sprint("node", r.next))
+	}
+	r.now = r.nodeAt(r.machine, r.home, "--no-mdns")
+}
+
+// cell is how the tries of one pair went.
+type cell struct {
+	tries, direct int
+	slowest       time.Duration // of the direct ones
+	how           string
+}
+
+func (c cell) String() string {
+	if c.direct == 0 {
+		return fmt.Sprintf("0/%d", c.tries)
+	}
+	return fmt.Sprintf("%d/%d %s %.1fs", c.direct, c.tries, c.how, c.slowest.Seconds())
+}
+
+// pair has an owner put a file to a host, which it has not met since it started.
+func (l *land) pair(owner *natlab.Node, host *resident, tries int) cell {
+	c := cell{tries: tries}
+	for range tries {
+		host.restart()
+		took, how := l.direct(owner, host.now)
+		if how != "" {
+			c.direct++
+			c.slowest, c.how = max(c.slowest, took), how
+		}
+	}
+	return c
+}
+
+// direct puts a small file until it is on the host, and returns how the owner
+// reaches it then; "" when it is not directly.
+func (l *land) direct(owner, host *natlab.Node) (time.Duration, string) {
+	path := filepath.Join(l.dir, "small")
+	if err := os.WriteFile(path, []byte(strings.Repeat("batchain", 30_000)), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	began := time.Now()
+	for code := 1; code != 0; {
+		if time.Since(began) > directTime {
+			return 0, ""
+		}
+		var err error
+		if code, _, err = owner.Command(l.t.Context(), "put", path, "--host", host.PeerID, "--keepers", "0", "--scheme", "1+0"); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	took := time.Since(began)
+	_, peers, err := owner.Command(l.t.Context(), "peers")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, p := range peers {
+		if p["peer_id"] == host.PeerID && p["path"] == "direct" {
+			return took, fmt.Sprint(p["how"])
+		}
+	}
+	return took, ""
+}
