@@ -1,0 +1,34 @@
+// journal.js: what happens in the world, one JSON object a line, in the form
+// that the Go package plan draws.
+'use strict';
+
+const fs = require('fs');
+const clock = require('./clock.js');
+
+let lines = [];
+
+function write(event) {
+  lines.push(JSON.stringify({ t: Math.round(clock.now() * 1000) / 1000, ...event }));
+  if (lines.length >= 4096) flush();
+}
+
+function flush() {
+  if (lines.length === 0) return;
+  let rest = Buffer.from(lines.join('\n') + '\n');
+  lines = [];
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(1, rest));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+// cost writes what the process has cost so far.
+function cost() {
+  const used = process.resourceUsage();
+  write({ e: 'cost', cpu: (used.userCPUTime + used.systemCPUTime) / 1e6, rss: used.maxRSS * 1024 });
+}
+
+module.exports = { write, flush, cost };

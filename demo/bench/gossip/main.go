@@ -1,0 +1,115 @@
+// Command gossip compares this project's gossip layer with hashicorp/memberlist
+// and with the original gossipmonger: the same schedules, in virtual time, on
+// the same simulated network, measured from the same journals.
+//
+//	go run ./gossip            the full comparison, the tables as Markdown
+//	go run ./gossip -short     a small one, for continuous integration
+//
+// Each scenario of each participant is a process of its own, so that its CPU and
+// memory are its own and a hostile message kills nothing else. Worlds of Go
+// participants are this program again, with the word "world"; that of
+// gossipmonger is run by node.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/batchain/batchain/demo/bench/gossip/plan"
+)
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "world" {
+		playWorld(os.Args[2])
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := compare(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "gossip:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	sizes        []int
+	seeds        int
+	participants []string
+	scenarios    []string
+	jobs         int
+	jsonFile     string
+	short        bool
+	size         plan.Size
+}
+
+func parse(args []string) (options, error) {
+	o := options{size: plan.FullSize}
+	f := flag.NewFlagSet("gossip", flag.ContinueOnError)
+	short := f.Bool("short", false, "one seed, 5 nodes, short phases")
+	sizes := f.String("sizes", "5,10,20,40,80", "how many `nodes`, separated by commas")
+	participants := f.String("participants", "", "only these `names`, separated by commas")
+	scenarios := f.String("scenarios", "", "only these `names`, separated by commas")
+	f.IntVar(&o.seeds, "seeds", 5, "runs of each, with different dice")
+	f.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "worlds at the same time")
+	f.StringVar(&o.jsonFile, "json", "", "write all figures of all runs to `file`")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if *short {
+		*sizes, o.seeds, o.size, o.short = "5", 1, plan.ShortSize, true
+	}
+	for _, word := range strings.Split(*sizes, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 3 {
+			return o, fmt.Errorf("-sizes %q: numbers of at least 3 nodes are wanted", *sizes)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	all := slices.Concat(plan.Scenarios, plan.Probes)
+	o.participants, o.scenarios = split(*participants, nil), split(*scenarios, all)
+	for _, name := range o.scenarios {
+		if !slices.Contains(all, name) {
+			return o, fmt.Errorf("-scenarios: no %q; there are %v", name, all)
+		}
+	}
+	return o, nil
+}
+
+func split(list string, otherwise []string) []string {
+	if list == "" {
+		return otherwise
+	}
+	return strings.Split(list, ",")
+}
+
+func compare(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	players, skipped, err := findPlayers(ctx, o.participants)
+	if err != nil {
+		return err
+	}
+	results, err := playAll(ctx, o, players)
+	if err != nil {
+		return err
+	}
+	printTables(os.Stdout, o, players, skipped, results)
+	if o.jsonFile == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(results, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.jsonFile, append(data, '\n'), 0o644)
+}

@@ -1,0 +1,205 @@
+package participant
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/batchain/batchain/demo/bench/gossip/fabric"
+	"github.com/batchain/batchain/demo/bench/gossip/world"
+)
+
+// memberlistLAN is hashicorp/memberlist with the defaults for local networks.
+// It has no state of keys and values, so the newest value of the node, under
+// whatever key, is its meta data of up to 512 bytes.
+func memberlistLAN() world.Participant {
+	return world.Participant{Start: startMemberlist, Attack: attackMemberlist}
+}
+
+type memberlistMember struct {
+	node      *world.Node
+	list      *memberlist.Memberlist
+	transport *memberlistTransport
+	done      context.Context
+	stop      context.CancelFunc
+	tasks     sync.WaitGroup
+
+	mu   sync.Mutex
+	meta []byte
+}
+
+func startMemberlist(n *world.Node) (world.Member, error) {
+	m := &memberlistMember{node: n, transport: newMemberlistTransport(n.Fabric, n.Index)}
+	m.done, m.stop = context.WithCancel(context.Background())
+	c := memberlist.DefaultLANConfig()
+	c.Name = memberlistName(n.Index)
+	c.Transport = m.transport
+	c.Events, c.Delegate = m, m
+	c.LogOutput = io.Discard
+	list, err := memberlist.Create(c)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	m.list = list
+	m.mu.Unlock()
+	if len(n.Through) > 0 {
+		m.tasks.Go(m.join)
+	}
+	return m, nil
+}
+
+// join tries until it has joined, as agents built on memberlist do.
+func (m *memberlistMember) join() {
+	var through []string
+	for _, seed := range m.node.Through {
+		through = append(through, memberlistName(seed)+"/"+fabric.Addr(seed).String())
+	}
+	for m.done.Err() == nil {
+		if joined, _ := m.list.Join(through); joined > 0 {
+			return
+		}
+		select {
+		case <-m.done.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (m *memberlistMember) Set(key, value string) {
+	m.mu.Lock()
+	m.meta = []byte(key + "=" + value)
+	m.mu.Unlock()
+	m.tasks.Go(func() { _ = m.list.UpdateNode(5 * time.Second) })
+}
+
+func (m *memberlistMember) Leave() error { return m.list.Leave(4 * time.Second) }
+
+func (m *memberlistMember) Stop() {
+	m.stop()
+	_ = m.list.Shutdown()
+	m.tasks.Wait()
+}
+
+func (m *memberlistMember) Known() int { return len(m.list.Members()) - 1 }
+
+// NotifyJoin implements memberlist.EventDelegate.
+func (m *memberlistMember) NotifyJoin(n *memberlist.Node) {
+	m.node.Live(memberlistIndex(n.Name))
+	m.NotifyUpdate(n)
+}
+
+// NotifyLeave implements memberlist.EventDelegate.
+func (m *memberlistMember) NotifyLeave(n *memberlist.Node) { m.node.Dead(memberlistIndex(n.Name)) }
+
+// NotifyUpdate implements memberlist.EventDelegate.
+func (m *memberlistMember) NotifyUpdate(n *memberlist.Node) {
+	if key, value, ok := strings.Cut(string(n.Meta), "="); ok {
+		m.node.Value(memberlistIndex(n.Name), key, value)
+	}
+}
+
+// NodeMeta implements memberlist.Delegate.
+func (m *memberlistMember) NodeMeta(int) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.meta
+}
+
+// NotifyMsg implements memberlist.Delegate; the rest of it is not used.
+func (*memberlistMember) NotifyMsg([]byte)                {}
+func (*memberlistMember) GetBroadcasts(int, int) [][]byte { return nil }
+func (*memberlistMember) LocalState(bool) []byte          { return nil }
+func (*memberlistMember) MergeRemoteState([]byte, bool)   {}
+
+func memberlistName(index int) string { return fmt.Sprintf("n%d", index) }
+
+// memberlistIndex is the reverse of memberlistName; a name of another form is a
+// peer that nobody runs.
+func memberlistIndex(name string) int {
+	index, err := strconv.Atoi(strings.TrimPrefix(name, "n"))
+	if err != nil {
+		return 1 << 30
+	}
+	return index
+}
+
+// memberlistTransport is memberlist's Transport on the fabric.
+type memberlistTransport struct {
+	port    *fabric.Port
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+}
+
+// memberlistBacklog is how many packets, and streams, wait to be taken. More
+// are dropped, as a kernel would.
+const memberlistBacklog = 1024
+
+func newMemberlistTransport(f *fabric.Fabric, index int) *memberlistTransport {
+	t := &memberlistTransport{
+		packets: make(chan *memberlist.Packet, memberlistBacklog),
+		streams: make(chan net.Conn, memberlistBacklog),
+	}
+	t.port = f.Attach(index, t.onPacket, t.onStream)
+	return t
+}
+
+func (t *memberlistTransport) onPacket(from int, packet []byte) {
+	select {
+	case t.packets <- &memberlist.Packet{Buf: packet, From: fabric.Addr(from), Timestamp: time.Now()}:
+	default:
+	}
+}
+
+func (t *memberlistTransport) onStream(_ int, stream net.Conn) {
+	select {
+	case t.streams <- stream:
+	default:
+		_ = stream.Close()
+	}
+}
+
+// FinalAdvertiseAddr implements memberlist.Transport.
+func (t *memberlistTransport) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
+	at := fabric.Addr(t.port.Node())
+	return at.IP(), at.Port(), nil
+}
+
+// WriteTo implements memberlist.Transport.
+func (t *memberlistTransport) WriteTo(b []byte, addr string) (time.Time, error) {
+	to, err := fabric.ParseAddr(addr)
+	if err == nil {
+		t.port.Send(to, b)
+	}
+	return time.Now(), err
+}
+
+// DialTimeout implements memberlist.Transport.
+func (t *memberlistTransport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	to, err := fabric.ParseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return t.port.Dial(ctx, to)
+}
+
+// PacketCh implements memberlist.Transport.
+func (t *memberlistTransport) PacketCh() <-chan *memberlist.Packet { return t.packets }
+
+// StreamCh implements memberlist.Transport.
+func (t *memberlistTransport) StreamCh() <-chan net.Conn { return t.streams }
+
+// Shutdown implements memberlist.Transport.
+func (t *memberlistTransport) Shutdown() error {
+	t.port.Close()
+	return nil
+}

@@ -1,0 +1,8 @@
+package participant
+
+import "github.com/batchain/batchain/demo/bench/gossip/world"
+
+// Table is every participant written in Go, by name.
+var Table = map[string]world.Participant{
+	"memberlist": memberlistLAN(),
+}

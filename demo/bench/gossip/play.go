@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/batchain/batchain/demo/bench/gossip/journal"
+	"github.com/batchain/batchain/demo/bench/gossip/measure"
+	"github.com/batchain/batchain/demo/bench/gossip/plan"
+)
+
+// result is what one world gave.
+type result struct {
+	Participant string           `json:"participant"`
+	Scenario    string           `json:"scenario"`
+	Nodes       int              `json:"nodes"`
+	Seed        uint64           `json:"seed"`
+	Values      measure.Values   `json:"values,omitempty"`
+	Verdict     *measure.Verdict `json:"verdict,omitempty"`
+	Wall        float64          `json:"wall"` // seconds that it took
+}
+
+// hostileNodes is the size of the meshes that are attacked.
+const hostileNodes = 5
+
+// playAll plays everything that o asks for with every player, the longest
+// first, and returns the results in the order of the plans.
+func playAll(ctx context.Context, o options, players []player) ([]result, error) {
+	var plans []plan.Plan
+	for _, nodes := range slices.Backward(slices.Sorted(slices.Values(o.sizes))) {
+		for _, name := range o.scenarios {
+			for seed := range o.seeds {
+				if !slices.Contains(plan.Probes, name) {
+					plans = append(plans, plan.New(name, nodes, uint64(seed+1), o.size))
+				}
+			}
+		}
+	}
+	for _, name := range o.scenarios {
+		if slices.Contains(plan.Probes, name) {
+			plans = append(plans, plan.New(name, hostileNodes, 1, o.size))
+		}
+	}
+	results := make([]result, len(plans)*len(players))
+	var done sync.Mutex
+	count := 0
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(o.jobs)
+	for i := range results {
+		p, who := plans[i/len(players)], players[i%len(players)]
+		group.Go(func() error {
+			r, err := play(ctx, p, who)
+			results[i] = r
+			done.Lock()
+			defer done.Unlock()
+			count++
+			fmt.Fprintf(os.Stderr, "%4d/%d  %6.1f s  %-12s %-9s N=%d seed %d\n", count, len(results), r.Wall, r.Participant, r.Scenario, r.Nodes, r.Seed)
+			return err
+		})
+	}
+	return results, group.Wait()
+}
+
+// play runs one world in a process of its own. That a world dies is an error
+// unless it was attacked.
+func play(ctx context.Context, p plan.Plan, who player) (result, error) {
+	r := result{Participant: who.name, Scenario: p.Name, Nodes: p.Nodes, Seed: p.Seed}
+	began := time.Now()
+	events, err := watch(ctx, p, who)
+	r.Wall = time.Since(began).Seconds()
+	if slices.Contains(plan.Probes, p.Name) && (err == nil || errors.Is(err, journal.ErrCutShort)) {
+		verdict := measure.Judge(p, events)
+		r.Verdict = &verdict
+		return r, ctx.Err()
+	}
+	if err != nil {
+		return r, fmt.Errorf("%s, %s, N=%d, seed %d: %w", who.name, p.Name, p.Nodes, p.Seed, err)
+	}
+	r.Values = measure.Of(p, events)
+	return r, nil
+}
+
+// watch plays p and returns its journal.
+func watch(ctx context.Context, p plan.Plan, who player) ([]journal.Event, error) {
+	input, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	var complaints bytes.Buffer
+	c := exec.CommandContext(ctx, who.command[0], who.command[1:]...)
+	c.Env = append(os.Environ(), who.env...)
+	c.Stdin, c.Stderr = bytes.NewReader(input), &complaints
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	events, err := journal.Read(out)
+	if failed := c.Wait(); err != nil && failed != nil {
+		err = fmt.Errorf("%w: %w: %.2000s", err, failed, complaints.Bytes())
+	}
+	return events, err
+}

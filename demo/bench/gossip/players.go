@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/batchain/batchain/demo/bench/gossip/participant"
+)
+
+// player is a participant as the comparison sees it: a command that reads a
+// plan and writes a journal.
+type player struct {
+	name    string
+	command []string
+	env     []string
+}
+
+// gossipmonger is the one participant that is not written in Go.
+const gossipmonger = "gossipmonger"
+
+// findPlayers returns the wanted participants, or all. What cannot run here is
+// told in skipped.
+func findPlayers(ctx context.Context, wanted []string) (players []player, skipped []string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	known := append(slices.Sorted(maps.Keys(participant.Table)), gossipmonger)
+	for _, name := range wanted {
+		if !slices.Contains(known, name) {
+			return nil, nil, fmt.Errorf("-participants: no %q; there are %v", name, known)
+		}
+	}
+	for _, name := range known {
+		switch {
+		case len(wanted) > 0 && !slices.Contains(wanted, name):
+		case name != gossipmonger:
+			// Worlds are single-threaded, as those of node are.
+			players = append(players, player{name, []string{self, "world", name}, []string{"GOMAXPROCS=1"}})
+		default:
+			script, err := installGossipmonger(ctx)
+			if err != nil {
+				skipped = append(skipped, fmt.Sprintf("%s: %v", name, err))
+				continue
+			}
+			players = append(players, player{name, []string{"node", script}, nil})
+		}
+	}
+	return players, skipped, nil
+}
+
+// installGossipmonger makes sure that npm's part is there and returns the
+// script that plays its world.
+func installGossipmonger(ctx context.Context) (string, error) {
+	const folder = "gossip/gossipmonger"
+	script := filepath.Join(folder, "world.js")
+	if _, err := os.Stat(script); err != nil {
+		return "", fmt.Errorf("run this in the folder demo/bench: %w", err)
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", "gossipmonger")); err == nil {
+		return script, nil
+	}
+	install := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
+	install.Dir = folder
+	if out, err := install.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci: %w: %.400s", err, out)
+	}
+	return script, nil
+}

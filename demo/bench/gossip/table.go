@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/batchain/batchain/demo/bench/gossip/measure"
+	"github.com/batchain/batchain/demo/bench/gossip/plan"
+)
+
+// printTables writes the comparison as Markdown.
+func printTables(w io.Writer, o options, players []player, skipped []string, results []result) {
+	for _, why := range skipped {
+		fmt.Fprintf(w, "SKIPPED %s\n\n", why)
+	}
+	group := ""
+	for _, m := range measure.Metrics {
+		cells := collect(results, m.Name)
+		if len(cells) == 0 {
+			continue
+		}
+		if m.Group != group {
+			group = m.Group
+			fmt.Fprintf(w, "\n### %s\n\n| | |%s\n|---|---|%s\n", group, headings(o.sizes), strings.Repeat("--:|", len(o.sizes)))
+		}
+		for i, who := range players {
+			title := m.Title
+			if i > 0 {
+				title = ""
+			}
+			fmt.Fprintf(w, "| %s | %s |", title, who.name)
+			for _, nodes := range o.sizes {
+				fmt.Fprintf(w, " %s |", summary(cells[cell{who.name, nodes}]))
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	printVerdicts(w, players, results)
+}
+
+func headings(sizes []int) string {
+	var b strings.Builder
+	for _, n := range sizes {
+		fmt.Fprintf(&b, " N=%d |", n)
+	}
+	return b.String()
+}
+
+type cell struct {
+	participant string
+	nodes       int
+}
+
+// collect returns the figures of one metric, over all seeds.
+func collect(results []result, name string) map[cell][]measure.Value {
+	cells := map[cell][]measure.Value{}
+	for _, r := range results {
+		if v, ok := r.Values[name]; ok {
+			at := cell{r.Participant, r.Nodes}
+			cells[at] = append(cells[at], v)
+		}
+	}
+	return cells
+}
+
+// summary is the median of all seeds, and the least and the most where they
+// differ.
+func summary(figures []measure.Value) string {
+	if len(figures) == 0 {
+		return "–"
+	}
+	slices.Sort(figures)
+	median, least, most := figure(figures[len(figures)/2]), figure(figures[0]), figure(figures[len(figures)-1])
+	if least == most {
+		return median
+	}
+	return fmt.Sprintf("%s [%s, %s]", median, least, most)
+}
+
+// figure writes three digits or so.
+func figure(v measure.Value) string {
+	f := float64(v)
+	switch {
+	case math.IsInf(f, 0):
+		return "never"
+	case f == 0 || f >= 99.5:
+		return fmt.Sprintf("%.0f", f)
+	case f >= 9.95:
+		return fmt.Sprintf("%.1f", f)
+	case f >= 0.0995:
+		return fmt.Sprintf("%.2f", f)
+	default:
+		return fmt.Sprintf("%.2g", f)
+	}
+}
+
+// probes says what each probe of the hostile suite does.
+var probes = map[string]string{
+	"ghost":     "names a peer that does not exist",
+	"forge":     "writes another's value, with a version far ahead",
+	"malformed": "sends broken messages of every kind",
+	"flood":     "names 100,000 peers that do not exist",
+	"future":    "claims a version far ahead for another",
+	"omission":  "passes on a value and leaves out the one before it",
+}
+
+func printVerdicts(w io.Writer, players []player, results []result) {
+	table := map[string]map[string]*measure.Verdict{}
+	for _, r := range results {
+		if r.Verdict != nil {
+			if table[r.Scenario] == nil {
+				table[r.Scenario] = map[string]*measure.Verdict{}
+			}
+			table[r.Scenario][r.Participant] = r.Verdict
+		}
+	}
+	if len(table) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n### Hostile suite, N=%d and an attacker\n\n| the attacker |", hostileNodes)
+	for _, who := range players {
+		fmt.Fprintf(w, " %s |", who.name)
+	}
+	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---|", len(players)))
+	for _, probe := range plan.Probes {
+		if table[probe] == nil {
+			continue
+		}
+		fmt.Fprintf(w, "| %s |", probes[probe])
+		for _, who := range players {
+			fmt.Fprintf(w, " %s |", verdict(table[probe][who.name]))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func verdict(v *measure.Verdict) string {
+	switch {
+	case v == nil:
+		return "–"
+	case v.Skipped != "":
+		return "does not apply"
+	case v.Harm != "":
+		return fmt.Sprintf("**%s** (%.0f MiB)", v.Harm, v.RSS)
+	default:
+		return fmt.Sprintf("no harm (%.0f MiB)", v.RSS)
+	}
+}
