@@ -102,7 +102,7 @@ var probes = map[string]string{
 	"ghost":     "names a peer that does not exist",
 	"forge":     "writes another's value, with a version far ahead",
 	"malformed": "sends broken messages of every kind",
-	"flood":     "names 100,000 peers that do not exist",
+	"flood":     "names 100,000 peers that do not exist (-short: 5,000)",
 	"future":    "claims a version far ahead for another",
 	"omission":  "passes on a value and leaves out the one before it",
 }

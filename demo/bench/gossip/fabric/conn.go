@@ -26,6 +26,7 @@ type conn struct {
 
 // segment is a part of a stream on its way; one without bytes is the end.
 type segment struct {
+	sent  time.Time
 	due   time.Time
 	retry time.Duration // the next wait, if a cut is in the way
 	bytes []byte
@@ -102,6 +103,10 @@ func (c *conn) look() (time.Duration, <-chan struct{}, error) {
 	}
 	head := &c.inbound[0]
 	if time.Until(head.due) <= 0 && cut {
+		if time.Since(head.sent) > breakTime {
+			c.breakOff()
+			return 0, nil, syscall.ECONNRESET
+		}
 		head.due = time.Now().Add(head.retry)
 		head.retry *= 2
 	}
@@ -160,10 +165,13 @@ func (c *conn) transmit(bytes []byte) {
 		wait += retry
 		retry *= 2
 	}
-	s := segment{due: time.Now().Add(wait), retry: retry, bytes: bytes}
+	s := segment{sent: time.Now(), due: time.Now().Add(wait), retry: retry, bytes: bytes}
 	p := c.peer
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
 	if n := len(p.inbound); n > 0 && p.inbound[n-1].due.After(s.due) {
 		s.due = p.inbound[n-1].due
 	}
@@ -192,11 +200,18 @@ func (c *conn) Close() error {
 	return err
 }
 
+// breakOff closes both ends, as their systems do when nothing passes for long.
+// The caller holds c.mu.
+func (c *conn) breakOff() {
+	c.closed = true
+	go c.peer.vanish()
+}
+
 // vanish closes this end without telling the other.
 func (c *conn) vanish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closed = true
+	c.closed, c.inbound = true, nil
 	c.wake()
 }
 

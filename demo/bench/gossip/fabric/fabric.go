@@ -12,6 +12,8 @@ const (
 	// segmentRetry is the first wait before a lost segment is sent again, and
 	// dialRetry before a lost opening is; both double each time.
 	segmentRetry, dialRetry = 200 * time.Millisecond, time.Second
+	// breakTime is how long a segment may meet a cut before its stream breaks.
+	breakTime = 30 * time.Second
 )
 
 // Fabric is one network. Its methods may be called from any goroutine.

@@ -42,7 +42,7 @@ function attack(step, nodes, network, lives) {
     case 'malformed':
       return malformed.forEach((text) => send(target, text));
     case 'flood':
-      return say(target, { digest: invent(100000) });
+      return say(target, { digest: invent(step.count) });
     case 'future':
       return say(target, { deltas: [[victim, 'future', step.value, FAR_AHEAD]] });
     case 'omission': {

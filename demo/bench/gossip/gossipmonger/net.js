@@ -9,6 +9,7 @@ const clock = require('./clock.js');
 const SEGMENT = 1400; // bytes that are lost as one
 const SEGMENT_RETRY = 200; // milliseconds, doubling
 const DIAL_RETRY = 1000; // milliseconds, doubling
+const BREAK = 30000; // milliseconds that a segment may meet a cut
 const DIAL_LIMIT = 127000; // milliseconds: what Linux tries by default
 
 class Network {
@@ -72,6 +73,7 @@ class Network {
 
   // carry brings text to the other side, then calls arrived.
   carry(from, to, text, arrived) {
+    const sent = clock.now();
     let longest = 0;
     let retry = SEGMENT_RETRY;
     for (let at = 0; at < text.length; at += SEGMENT) {
@@ -83,6 +85,7 @@ class Network {
       const wait = Math.max(this.held(from), this.held(to));
       if (wait > 0) return clock.after(wait, arrive, null);
       if (this.isCut(from, to)) {
+        if (clock.now() - sent > BREAK) return undefined;
         clock.after(retry, arrive, null);
         retry *= 2;
         return undefined;

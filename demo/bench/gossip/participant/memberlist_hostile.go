@@ -39,7 +39,7 @@ func attackMemberlist(a world.Attack) error {
 	case "ghost":
 		port.Send(target, memberlistInvented(0))
 	case "flood":
-		for i := range 100_000 {
+		for i := range a.Count {
 			port.Send(target, memberlistInvented(i))
 		}
 	case "forge":

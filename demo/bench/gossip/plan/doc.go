@@ -10,7 +10,8 @@
 //
 // Every packet takes the plan's latency and is lost with its chance. A stream
 // is made of segments of 1,400 bytes; one that is lost, or meets a cut, is sent
-// again after 200 ms, then 400 and so on, and what follows waits for it. Opening
+// again after 200 ms, then 400 and so on, and what follows waits for it; the stream
+// breaks when a cut lasts longer than 30 s. Opening
 // a stream takes one round trip; an opening that is lost or meets a cut, a crash
 // or nobody is tried again after 1, 2, 4 … seconds, silently, until the opener
 // gives up. A pause holds packets, openings and segments in both directions and

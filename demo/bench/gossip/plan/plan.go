@@ -20,6 +20,7 @@ type Step struct {
 	For   int64  `json:"for,omitempty"`   // pause: its length; await: how long at most; milliseconds
 	Side  []int  `json:"side,omitempty"`  // cut: the nodes of one side
 	Fresh bool   `json:"fresh,omitempty"` // start: with an empty disk
+	Count int    `json:"count,omitempty"` // attack: how many peers a flood invents
 	Name  string `json:"name,omitempty"`  // mark: the phase that begins; attack: the probe
 }
 

@@ -120,7 +120,7 @@ func (b *builder) pauses(length int64) {
 
 // hostile: an attacker plays one probe, and then an honest change has to
 // reach everybody.
-func (b *builder) hostile(probe string) {
+func (b *builder) hostile(probe string, flood int) {
 	b.join()
 	v := b.victim()
 	held, after := b.value(), fmt.Sprintf("%d.after", 1_000_000)
@@ -128,7 +128,7 @@ func (b *builder) hostile(probe string) {
 		Step{Do: Set, Node: v, Key: Status, Value: held},
 		Step{Do: AwaitSet, Node: v, Key: Status, Value: held, For: minute},
 		Step{After: second, Do: Mark, Name: "attack"},
-		Step{Do: Attack, Node: v, Name: probe, Key: Status, Value: "999999.forged"},
+		Step{Do: Attack, Node: v, Name: probe, Count: flood, Key: Status, Value: "999999.forged"},
 		Step{After: 5 * second, Do: Mark, Name: "struck"},
 		Step{After: 5 * minute, Do: Mark, Name: "aftermath"},
 		Step{Do: Set, Node: v, Key: Status, Value: after},

@@ -33,12 +33,13 @@ type Size struct {
 	Updates int   // single updates whose spread is timed, one a second
 	Hot     int64 // milliseconds of the hot writer
 	Watch   int64 // milliseconds for which false deaths are counted
+	Flood   int   // peers that an attacker invents
 }
 
 // The sizes of a comparison.
 var (
-	FullSize  = Size{Idle: 120 * second, Updates: 200, Hot: 60 * second, Watch: 10 * minute}
-	ShortSize = Size{Idle: 30 * second, Updates: 20, Hot: 10 * second, Watch: 2 * minute}
+	FullSize  = Size{Idle: 120 * second, Updates: 200, Hot: 60 * second, Watch: 10 * minute, Flood: 100_000}
+	ShortSize = Size{Idle: 30 * second, Updates: 20, Hot: 10 * second, Watch: 2 * minute, Flood: 5_000}
 )
 
 // New returns the plan of one scenario or probe for nodes nodes. The same
@@ -66,7 +67,7 @@ func New(name string, nodes int, seed uint64, size Size) Plan {
 		if !slices.Contains(Probes, name) {
 			panic(fmt.Sprintf("plan %q: no such scenario", name))
 		}
-		b.hostile(name)
+		b.hostile(name, size.Flood)
 	}
 	return b.Plan
 }

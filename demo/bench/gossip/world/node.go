@@ -10,7 +10,8 @@ import (
 // methods that tell may be called from any goroutine and do not block.
 type Node struct {
 	Index   int
-	Nodes   int // how many nodes there are in all
+	Seed    uint64 // of the node's dice
+	Nodes   int    // how many nodes there are in all
 	Fabric  *fabric.Fabric
 	Through []int          // the nodes to join through; none at node 0
 	Disk    map[string]any // what outlives a crash; empty at first, and when the disk is fresh

@@ -44,6 +44,7 @@ type Attack struct {
 	Self       int    // the attacker's own place on the network, free to attach to
 	Victim     int    // whom it concerns
 	Key, Value string // what to forge, where the probe forges
+	Count      int    // how many peers to invent, where it floods
 	// Set makes the victim itself set a value, through its own interface.
 	Set func(key, value string)
 }

@@ -113,7 +113,7 @@ func (w *world) start(index int, fresh bool) error {
 	if fresh || w.disks[index] == nil {
 		w.disks[index] = map[string]any{}
 	}
-	node := &Node{Index: index, Nodes: w.plan.Nodes, Fabric: w.fabric, Disk: w.disks[index], world: w}
+	node := &Node{Index: index, Seed: w.plan.Seed<<16 + uint64(index), Nodes: w.plan.Nodes, Fabric: w.fabric, Disk: w.disks[index], world: w}
 	if index != 0 {
 		node.Through = []int{0}
 	}
@@ -181,6 +181,7 @@ func (w *world) attack(s plan.Step) error {
 		Victim: s.Node,
 		Key:    s.Key,
 		Value:  s.Value,
+		Count:  s.Count,
 		Set:    w.lives[s.Node].member.Set,
 	})
 	if errors.Is(err, ErrNoSuchThing) {
