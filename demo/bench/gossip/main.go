@@ -6,7 +6,8 @@
 //	go run ./gossip -short     a small one, for continuous integration
 //
 // Each scenario of each participant is a process of its own, so that its CPU and
-// memory are its own and a hostile message kills nothing else. Worlds of Go
+// memory are its own and a hostile message kills nothing else. When it is
+// interrupted, it tells what it has. Worlds of Go
 // participants are this program again, with the word "world"; that of
 // gossipmonger is run by node.
 package main
@@ -14,6 +15,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,6 +24,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -30,7 +34,7 @@ func main() {
 	if len(os.Args) == 3 && os.Args[1] == "world" {
 		playWorld(os.Args[2])
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := compare(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "gossip:", err)
@@ -46,7 +50,6 @@ type options struct {
 	scenarios    []string
 	jobs         int
 	jsonFile     string
-	short        bool
 	size         plan.Size
 }
 
@@ -64,7 +67,7 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	if *short {
-		*sizes, o.seeds, o.size, o.short = "5", 1, plan.ShortSize, true
+		*sizes, o.seeds, o.size = "5", 1, plan.ShortSize
 	}
 	for _, word := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(word)
@@ -99,17 +102,24 @@ func compare(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	results, err := playAll(ctx, o, players)
-	if err != nil {
-		return err
+	began := time.Now()
+	results, failed := playAll(ctx, o, players)
+	printTables(os.Stdout, o, players, results)
+	for _, why := range skipped {
+		fmt.Printf("\nSKIPPED %s\n", why)
 	}
-	printTables(os.Stdout, o, players, skipped, results)
-	if o.jsonFile == "" {
+	fmt.Printf("\n%d worlds in %.0f s, %d at a time, on %s/%s with %d processors, %s\n",
+		len(results), time.Since(began).Seconds(), o.jobs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	return errors.Join(failed, save(o.jsonFile, results))
+}
+
+func save(file string, results []result) error {
+	if file == "" {
 		return nil
 	}
 	data, err := json.MarshalIndent(results, "", "\t")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.jsonFile, append(data, '\n'), 0o644)
+	return os.WriteFile(file, append(data, '\n'), 0o644)
 }

@@ -33,42 +33,52 @@ type result struct {
 // hostileNodes is the size of the meshes that are attacked.
 const hostileNodes = 5
 
-// playAll plays everything that o asks for with every player, the longest
-// first, and returns the results in the order of the plans.
-func playAll(ctx context.Context, o options, players []player) ([]result, error) {
-	var plans []plan.Plan
-	for _, nodes := range slices.Backward(slices.Sorted(slices.Values(o.sizes))) {
-		for _, name := range o.scenarios {
-			for seed := range o.seeds {
+// plans returns the schedules that o asks for: the first seed of all comes
+// before the second of any, and large meshes before small ones.
+func plans(o options) []plan.Plan {
+	var all []plan.Plan
+	for seed := range o.seeds {
+		for _, nodes := range slices.Backward(slices.Sorted(slices.Values(o.sizes))) {
+			for _, name := range o.scenarios {
 				if !slices.Contains(plan.Probes, name) {
-					plans = append(plans, plan.New(name, nodes, uint64(seed+1), o.size))
+					all = append(all, plan.New(name, nodes, uint64(seed+1), o.size))
 				}
 			}
 		}
 	}
 	for _, name := range o.scenarios {
 		if slices.Contains(plan.Probes, name) {
-			plans = append(plans, plan.New(name, hostileNodes, 1, o.size))
+			all = append(all, plan.New(name, hostileNodes, 1, o.size))
 		}
 	}
-	results := make([]result, len(plans)*len(players))
-	var done sync.Mutex
-	count := 0
+	return all
+}
+
+// playAll plays everything that o asks for with every player. With an error it
+// returns the results there are.
+func playAll(ctx context.Context, o options, players []player) ([]result, error) {
+	all := plans(o)
+	total := len(all) * len(players)
+	var mu sync.Mutex
+	var results []result
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(o.jobs)
-	for i := range results {
-		p, who := plans[i/len(players)], players[i%len(players)]
+	for i := range total {
+		p, who := all[i/len(players)], players[i%len(players)]
 		group.Go(func() error {
 			r, err := play(ctx, p, who)
-			results[i] = r
-			done.Lock()
-			defer done.Unlock()
-			count++
-			fmt.Fprintf(os.Stderr, "%4d/%d  %6.1f s  %-12s %-9s N=%d seed %d\n", count, len(results), r.Wall, r.Participant, r.Scenario, r.Nodes, r.Seed)
-			return err
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results = append(results, r)
+			fmt.Fprintf(os.Stderr, "%4d/%d  %6.1f s  %-12s %-9s N=%d seed %d\n", len(results), total, r.Wall, r.Participant, r.Scenario, r.Nodes, r.Seed)
+			return nil
 		})
 	}
-	return results, group.Wait()
+	err := group.Wait()
+	return results, err
 }
 
 // play runs one world in a process of its own. That a world dies is an error
@@ -78,10 +88,13 @@ func play(ctx context.Context, p plan.Plan, who player) (result, error) {
 	began := time.Now()
 	events, err := watch(ctx, p, who)
 	r.Wall = time.Since(began).Seconds()
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
 	if slices.Contains(plan.Probes, p.Name) && (err == nil || errors.Is(err, journal.ErrCutShort)) {
 		verdict := measure.Judge(p, events)
 		r.Verdict = &verdict
-		return r, ctx.Err()
+		return r, nil
 	}
 	if err != nil {
 		return r, fmt.Errorf("%s, %s, N=%d, seed %d: %w", who.name, p.Name, p.Nodes, p.Seed, err)

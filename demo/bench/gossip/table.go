@@ -12,10 +12,7 @@ import (
 )
 
 // printTables writes the comparison as Markdown.
-func printTables(w io.Writer, o options, players []player, skipped []string, results []result) {
-	for _, why := range skipped {
-		fmt.Fprintf(w, "SKIPPED %s\n\n", why)
-	}
+func printTables(w io.Writer, o options, players []player, results []result) {
 	group := ""
 	for _, m := range measure.Metrics {
 		cells := collect(results, m.Name)

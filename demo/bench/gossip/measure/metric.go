@@ -67,10 +67,12 @@ var Metrics = []Metric{
 	{"heal_values", "… and have what the other half changed", deaths},
 
 	{"pauses_false", "4 s pauses once a minute: false deaths per pair and hour", mistakes},
+	{"pauses_others", "… without those told by a node that paused itself less than 12 s before", mistakes},
 	{"pauses_length", "… how long one lasts, median, s", mistakes},
 	{"lossy_false", "10 % loss: false deaths per pair and hour", mistakes},
 	{"lossy_length", "… how long one lasts, median, s", mistakes},
 	{"idle_false", "nothing wrong: false deaths per pair and hour", mistakes},
+	{"idle_length", "… how long one lasts, median, s", mistakes},
 
 	{"idle_bytes", "idle, kB/s a node", cost},
 	{"idle_messages", "… messages/s a node", cost},

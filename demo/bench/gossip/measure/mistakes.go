@@ -23,22 +23,52 @@ func (r *run) mistakes(v Values, name, from, to string) {
 	if !ok || !ended {
 		return
 	}
-	lengths := r.falseDeaths(since, until)
 	hours := (until - since) / 1000 / 3600
+	var lengths []Value
+	others := 0
+	for _, d := range r.falseDeaths(since, until) {
+		lengths = append(lengths, d.length)
+		if !r.justPaused(d.node, d.at) {
+			others++
+		}
+	}
 	v.put(name+"_false", Value(float64(len(lengths))/r.pairs()/hours))
-	if name != "idle" {
-		v.put(name+"_length", quantile(lengths, 0.5))
+	v.put(name+"_length", quantile(lengths, 0.5))
+	if name == "pauses" {
+		v.put("pauses_others", Value(float64(others)/r.pairs()/hours))
 	}
 }
 
-// falseDeaths returns how long each false death that was told between two
-// moments lasted. All nodes of the plan live.
-func (r *run) falseDeaths(since, until float64) []Value {
+// afterPause is how long after a pause a node's own judgement may still suffer
+// from it, in ms.
+const afterPause = 12_000
+
+// justPaused reports whether a node was in a pause at a moment, or not long
+// before.
+func (r *run) justPaused(node int, at float64) bool {
+	for _, i := range r.steps(plan.Pause) {
+		if r.plan.Steps[i].Node == node && r.began[i] <= at && at < r.began[i]+afterPause {
+			return true
+		}
+	}
+	return false
+}
+
+// falseDeath is a death that was told of a node that lived.
+type falseDeath struct {
+	pair
+	at     float64
+	length Value // until it was taken back, s
+}
+
+// falseDeaths returns the false deaths that were told between two moments. All
+// nodes of the plan live.
+func (r *run) falseDeaths(since, until float64) []falseDeath {
 	if len(r.steps(plan.Crash))+len(r.steps(plan.Leave)) > 0 {
 		panic("measure: deaths may be true in this plan")
 	}
 	dead := map[pair]float64{}
-	var lengths []Value
+	var all []falseDeath
 	for _, e := range r.events {
 		p := pair{e.Node, e.Peer}
 		at, isDead := dead[p]
@@ -47,12 +77,12 @@ func (r *run) falseDeaths(since, until float64) []Value {
 		case e.Kind == journal.Dead && e.At >= since && e.At < until:
 			dead[p] = e.At
 		case e.Kind == journal.Live && isDead:
-			lengths = append(lengths, seconds(at, e.At))
+			all = append(all, falseDeath{p, at, seconds(at, e.At)})
 			delete(dead, p)
 		}
 	}
-	for range dead {
-		lengths = append(lengths, Never)
+	for p, at := range dead {
+		all = append(all, falseDeath{p, at, Never})
 	}
-	return lengths
+	return all
 }

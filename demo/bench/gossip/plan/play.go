@@ -18,7 +18,7 @@ func (b *builder) spread(size Size) {
 		Step{After: warmUp, Do: Mark, Name: "idle"},
 		Step{After: size.Idle, Do: Mark, Name: "updates"})
 	for range size.Updates {
-		b.add(Step{After: second, Do: Set, Node: b.rand.IntN(b.Nodes), Key: Status, Value: b.value()})
+		b.add(Step{After: second / 2, Do: Set, Node: b.rand.IntN(b.Nodes), Key: Status, Value: b.value()})
 	}
 	b.add(Step{After: 30 * second, Do: Mark, Name: "hot"})
 	writer, cold := 0, b.victim()

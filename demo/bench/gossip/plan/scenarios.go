@@ -29,18 +29,25 @@ var Probes = []string{"ghost", "forge", "malformed", "flood", "future", "omissio
 // Size is how much of a scenario is played; the full comparison plays
 // [FullSize], continuous integration a [ShortSize].
 type Size struct {
-	Idle    int64 // milliseconds without a change, for the idle cost
-	Updates int   // single updates whose spread is timed, one a second
-	Hot     int64 // milliseconds of the hot writer
-	Watch   int64 // milliseconds for which false deaths are counted
-	Flood   int   // peers that an attacker invents
+	Idle    int64   // milliseconds without a change, for the idle cost
+	Updates int     // single updates whose spread is timed, two a second
+	Hot     int64   // milliseconds of the hot writer
+	Watch   float64 // hours, times pairs of nodes, for which false deaths are counted
+	Flood   int     // peers that an attacker invents
 }
 
 // The sizes of a comparison.
 var (
-	FullSize  = Size{Idle: 120 * second, Updates: 200, Hot: 60 * second, Watch: 10 * minute, Flood: 100_000}
-	ShortSize = Size{Idle: 30 * second, Updates: 20, Hot: 10 * second, Watch: 2 * minute, Flood: 5_000}
+	FullSize  = Size{Idle: minute, Updates: 200, Hot: 30 * second, Watch: 60, Flood: 100_000}
+	ShortSize = Size{Idle: 30 * second, Updates: 20, Hot: 10 * second, Watch: 1, Flood: 5_000}
 )
+
+// watch returns for how many milliseconds false deaths are counted: five minutes
+// to an hour, the longer the fewer pairs of nodes there are.
+func (s Size) watch(nodes int) int64 {
+	const hour = 60 * minute
+	return min(hour, max(5*minute, int64(s.Watch*hour/float64(nodes*(nodes-1)))))
+}
 
 // New returns the plan of one scenario or probe for nodes nodes. The same
 // arguments give the same plan. It panics for a name that is in neither
@@ -59,10 +66,10 @@ func New(name string, nodes int, seed uint64, size Size) Plan {
 	case "partition":
 		b.partition()
 	case "pauses":
-		b.pauses(size.Watch)
+		b.pauses(size.watch(nodes))
 	case "lossy":
 		b.Loss = 0.1
-		b.watch(size.Watch)
+		b.watch(size.watch(nodes))
 	default:
 		if !slices.Contains(Probes, name) {
 			panic(fmt.Sprintf("plan %q: no such scenario", name))
