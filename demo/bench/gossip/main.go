@@ -50,13 +50,14 @@ type options struct {
 	scenarios    []string
 	jobs         int
 	jsonFile     string
+	short        bool
 	size         plan.Size
 }
 
 func parse(args []string) (options, error) {
 	o := options{size: plan.FullSize}
 	f := flag.NewFlagSet("gossip", flag.ContinueOnError)
-	short := f.Bool("short", false, "one seed, 5 nodes, short phases")
+	f.BoolVar(&o.short, "short", false, "one seed, 5 nodes, short phases; installs nothing")
 	sizes := f.String("sizes", "5,10,20,40,80", "how many `nodes`, separated by commas")
 	participants := f.String("participants", "", "only these `names`, separated by commas")
 	scenarios := f.String("scenarios", "", "only these `names`, separated by commas")
@@ -66,7 +67,7 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if *short {
+	if o.short {
 		*sizes, o.seeds, o.size = "5", 1, plan.ShortSize
 	}
 	for _, word := range strings.Split(*sizes, ",") {
@@ -98,7 +99,7 @@ func compare(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	players, skipped, err := findPlayers(ctx, o.participants)
+	players, skipped, err := findPlayers(ctx, o.participants, !o.short)
 	if err != nil {
 		return err
 	}

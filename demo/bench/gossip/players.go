@@ -23,9 +23,9 @@ type player struct {
 // gossipmonger is the one participant that is not written in Go.
 const gossipmonger = "gossipmonger"
 
-// findPlayers returns the wanted participants, or all. What cannot run here is
-// told in skipped.
-func findPlayers(ctx context.Context, wanted []string) (players []player, skipped []string, err error) {
+// findPlayers returns the wanted participants, or all. What cannot run here, or
+// would have to be installed and must not, is told in skipped.
+func findPlayers(ctx context.Context, wanted []string, install bool) (players []player, skipped []string, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +43,7 @@ func findPlayers(ctx context.Context, wanted []string) (players []player, skippe
 			// Worlds are single-threaded, as those of node are.
 			players = append(players, player{name, []string{self, "world", name}, []string{"GOMAXPROCS=1"}})
 		default:
-			script, err := installGossipmonger(ctx)
+			script, err := findGossipmonger(ctx, install)
 			if err != nil {
 				skipped = append(skipped, fmt.Sprintf("%s: %v", name, err))
 				continue
@@ -54,9 +54,9 @@ func findPlayers(ctx context.Context, wanted []string) (players []player, skippe
 	return players, skipped, nil
 }
 
-// installGossipmonger makes sure that npm's part is there and returns the
-// script that plays its world.
-func installGossipmonger(ctx context.Context) (string, error) {
+// findGossipmonger returns the script that plays gossipmonger's world, when all
+// is there that it needs; with install, npm may fetch what is not.
+func findGossipmonger(ctx context.Context, install bool) (string, error) {
 	const folder = "gossip/gossipmonger"
 	script := filepath.Join(folder, "world.js")
 	if _, err := os.Stat(script); err != nil {
@@ -65,12 +65,15 @@ func installGossipmonger(ctx context.Context) (string, error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules", "gossipmonger")); err == nil {
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", gossipmonger)); err == nil {
 		return script, nil
 	}
-	install := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
-	install.Dir = folder
-	if out, err := install.CombinedOutput(); err != nil {
+	if !install {
+		return "", fmt.Errorf("it is not installed; npm ci in %s does it, and so does a run without -short", folder)
+	}
+	ci := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
+	ci.Dir = folder
+	if out, err := ci.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %.400s", err, out)
 	}
 	return script, nil

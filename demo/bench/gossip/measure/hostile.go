@@ -58,7 +58,7 @@ func (r *run) harm(ghosts map[pair]bool, values map[pair][]string) string {
 		case r.plan.Name == "omission" && !slices.Contains(seen, "omitted=1."):
 			return "a value that was left out never came"
 		case !slices.Contains(seen, set.Key+"="+set.Value):
-			return "the victim is not heard any more"
+			return "the victim is not heard within 2 min"
 		case slices.ContainsFunc(seen, func(s string) bool { return len(s) > 7 && s[len(s)-7:] == ".forged" }):
 			return "a forged value was believed"
 		}

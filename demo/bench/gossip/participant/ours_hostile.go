@@ -3,6 +3,7 @@ package participant
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -122,19 +123,28 @@ func (s *oursAttacker) sendRaw(message []byte) {
 func (s *oursAttacker) claim(owner int, name, value string, key ed25519.PrivateKey) oursDelta {
 	ahead := uint64(time.Now().Add(time.Hour).UnixMilli())
 	head := oursSign(key, "gossip-head", oursHead{
-		Incarnation: ahead, Seq: 1, Max: 1, Root: make([]byte, 16), Anchor: make([]byte, 16),
+		Incarnation: ahead, Seq: 1, Max: 1, Root: oursRoot(1, name, value), Anchor: make([]byte, 16),
 	})
 	entry := oursSign(key, "gossip-entry", oursEntry{Incarnation: ahead, Version: 1, Key: name, Value: []byte(value)})
 	return oursDelta{Owner: oursPublic(owner), Head: &head, Entries: []wire.Signed{entry}}
+}
+
+// oursRoot is what a head says of a state of one value.
+func oursRoot(version uint64, key, value string) []byte {
+	state := binary.BigEndian.AppendUint64(nil, version)
+	state = binary.BigEndian.AppendUint32(state, uint32(len(key)))
+	hash := sha256.Sum256([]byte(value))
+	root := sha256.Sum256(append(append(state, key...), hash[:]...))
+	return root[:16]
 }
 
 // invent is the state of a peer that nobody runs, properly signed with its own
 // key, and empty.
 func (s *oursAttacker) invent(i int) oursDelta {
 	index := oursGhost(i)
-	empty := [16]byte{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24} // SHA-256 of nothing
+	nothing := sha256.Sum256(nil)
 	head := oursSign(oursKey(index), "gossip-head", oursHead{
-		Incarnation: uint64(time.Now().UnixMilli()), Seq: 1, Root: empty[:], Anchor: make([]byte, 16),
+		Incarnation: uint64(time.Now().UnixMilli()), Seq: 1, Root: nothing[:16], Anchor: make([]byte, 16),
 	})
 	return oursDelta{Owner: oursPublic(index), Head: &head}
 }
