@@ -109,7 +109,9 @@ func (s *Store) present(rows []shard.Held, budget *look) ([]shard.Held, error) {
 	for _, row := range rows {
 		yes, known := here[row.Shard]
 		if !known {
-			yes = s.lookAt(row.Shard, files[row.Shard], budget)
+			if yes, err = s.lookAt(row.Shard, files[row.Shard], budget); err != nil {
+				return nil, err
+			}
 			here[row.Shard] = yes
 		}
 		if yes {
@@ -142,25 +144,29 @@ func (s *Store) filesOf(rows []shard.Held) (map[shard.ID]fileRow, error) {
 	return files, err
 }
 
-// lookAt reports whether a shard is here, and whole as far as can be told.
-func (s *Store) lookAt(id shard.ID, row fileRow, budget *look) bool {
+// lookAt reports whether a shard is here, and whole as far as can be told. The
+// error is [ErrAway].
+func (s *Store) lookAt(id shard.ID, row fileRow, budget *look) (bool, error) {
 	switch {
 	case row.Length == 0: // gone meanwhile
-		return false
+		return false, nil
 	case !s.altered(id, row), budget.bytes <= 0, s.ticks() >= budget.until:
-		return true
+		return true, nil
 	}
 	budget.bytes -= diskSize(row.Length)
 	found, err := s.verify(id)
 	if err == nil {
 		budget.found = append(budget.found, found)
-		return true
+		return true, nil
 	}
 	if errors.Is(err, wire.ErrNotFound) || errors.Is(err, wire.ErrDamaged) {
-		return false
+		return false, nil
+	}
+	if errors.Is(err, ErrAway) {
+		return false, err
 	}
 	s.logger.Warn("an altered file cannot be read", "shard", id, "err", err)
-	return true
+	return true, nil
 }
 
 // retime notes when the files of whole shards were written to. What cannot be

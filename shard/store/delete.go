@@ -157,6 +157,9 @@ func (s *Store) sweepLocked(id shard.ID) error {
 	if err != nil || !doomed {
 		return err
 	}
+	if err := s.here(); err != nil {
+		return err
+	}
 	path := s.path(id)
 	if err := s.removeFile(path); err != nil {
 		return err

@@ -229,6 +229,9 @@ func (s *Store) expireHolds() {
 
 func (s *Store) diskFree() int64 {
 	free, err := s.disk.free(s.dir)
+	if err == nil {
+		err = s.here()
+	}
 	if err != nil {
 		s.logger.Warn("free space is unknown", "err", err)
 		return 0

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -18,7 +19,7 @@ import (
 // closes the reader. It gives [wire.ErrNotFound], or [wire.ErrDamaged] when
 // the file is not as long as it was: then, as when the file is gone, the shard
 // is struck from the index before Open returns. A shard in quarantine gives
-// [wire.ErrDamaged], too.
+// [wire.ErrDamaged], too. The folder of all may be gone: [ErrAway].
 func (s *Store) Open(id shard.ID) (r io.ReadSeekCloser, length int64, err error) {
 	row, err := s.row(id)
 	if err != nil {
@@ -70,11 +71,12 @@ func (s *Store) openWhole(id shard.ID, length uint32) (*os.File, error) {
 	return nil, err
 }
 
-// checkFile opens a stored shard's file if it is as long as it must be.
+// checkFile opens a stored shard's file if it is as long as it must be. It gives
+// [wire.ErrNotFound], [wire.ErrDamaged] or [ErrAway].
 func (s *Store) checkFile(id shard.ID, length uint32) (*os.File, error) {
 	f, err := s.disk.open(s.path(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, wire.ErrNotFound
+		return nil, cmp.Or(s.here(), error(wire.ErrNotFound))
 	}
 	if err != nil {
 		return nil, err
@@ -95,7 +97,8 @@ func (s *Store) checkFile(id shard.ID, length uint32) (*os.File, error) {
 // is nil at the end. A cursor that is none gives [wire.ErrBadRequest].
 //
 // Shards whose files somebody removed or wrote to are read again first, up to
-// 256 MiB or for 5 s, and left out when they are damaged.
+// 256 MiB or for 5 s, and left out when they are damaged. When the folder of all
+// is gone, there is no list: [ErrAway].
 func (s *Store) Held(locatorAdmin ed25519.PublicKey, after []byte, limit int) (rows []shard.Held, next []byte, err error) {
 	rows, next, err = s.heldPage(locatorAdmin, after, limit)
 	if err != nil {

@@ -20,15 +20,12 @@ import (
 // recover makes files, rows and counters agree again. It looks only at what
 // was under way when the store was last left.
 func (s *Store) recover(ctx context.Context) error {
-	if err := os.MkdirAll(filepath.Join(s.dir, tempFolder), 0o700); err != nil {
-		return err
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { s.write(ctx) })
-	for _, step := range []func() error{s.readFormat, s.recoverQuarantine, s.recoverScrub, s.finishSweeps, s.finishDeletes, s.recoverTransfers, s.clearTemp} {
+	for _, step := range []func() error{s.readFormat, s.findGround, s.recoverQuarantine, s.recoverScrub, s.finishSweeps, s.finishDeletes, s.recoverTransfers, s.clearTemp} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -54,6 +55,7 @@ type Config struct {
 // [wire.ErrFull] then.
 type Store struct {
 	dir       string
+	ground    fs.FileInfo // of dir when it was opened; see here
 	db        *badger.DB
 	disk      disk
 	capacity  int64
@@ -113,6 +115,7 @@ type Usage struct {
 
 // Open opens the store in cfg.Dir and puts right what a crash has left, before
 // it returns. It removes no shard that was ever acknowledged and not deleted.
+// Where the index has shards and the folder is empty, it gives [ErrAway].
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := newStore(cfg)
 	if err := s.open(ctx, cfg.Registerer); err != nil {
