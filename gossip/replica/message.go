@@ -80,7 +80,7 @@ func parseHeader(data []byte) (header, error) {
 	if err := wire.Unmarshal(data, &h); err != nil {
 		return header{}, fmt.Errorf("header: %w", err)
 	}
-	if len(h.Clock) > maxClock || len(h.Meta) > MaxMeta || h.ID.Validate() != nil {
+	if len(h.Clock) > maxClock || len(h.Meta) > MaxMeta || h.ID.Validate() != nil || h.Direction < Both || h.Direction > RecvOnly {
 		return header{}, fmt.Errorf("header: %w: a field is missing or out of range", wire.ErrBadRequest)
 	}
 	for _, t := range h.Clock {

@@ -75,7 +75,7 @@ func (r *Replica) Replicate(ctx context.Context, rw io.ReadWriteCloser, opts Str
 	}
 	defer r.leave(s)
 	var parts sync.WaitGroup
-	parts.Go(func() { s.cancel(s.send(ctx)); close(s.quiet) })
+	parts.Go(func() { s.speak(ctx) })
 	parts.Go(func() { s.cancel(s.receive(ctx)) })
 	parts.Go(func() { <-ctx.Done(); s.end(context.Cause(ctx)) })
 	parts.Wait()
@@ -131,7 +131,7 @@ func (r *Replica) open(rw io.ReadWriteCloser, opts StreamOptions, cancel context
 		return nil, err
 	}
 	for other := range r.streams {
-		if reflect.TypeOf(rw).Comparable() && other.rw == rw {
+		if reflect.TypeOf(other.rw).Comparable() && other.rw == rw {
 			return nil, ErrInUse
 		}
 	}
@@ -148,6 +148,20 @@ func (r *Replica) leave(s *stream) {
 	defer r.mu.Unlock()
 	delete(r.streams, s)
 	r.running.Done()
+}
+
+// speak runs the sender. When it cannot write any more, the receiver may know better
+// why: it gets a moment to come to the end of what the other side wrote.
+func (s *stream) speak(ctx context.Context) {
+	err := s.send(ctx)
+	close(s.quiet)
+	if !errors.Is(err, errEnd) {
+		select {
+		case <-time.After(closeGrace):
+		case <-ctx.Done():
+		}
+	}
+	s.cancel(err)
 }
 
 // end closes the stream: at a good end so that what was written arrives, else at
@@ -168,7 +182,7 @@ func (s *stream) end(cause error) {
 	}
 }
 
-// closeGrace is how long what was written may take to leave at a good end.
+// closeGrace is how long what was written may take to leave or to be read at an end.
 const closeGrace = time.Second
 
 // poke wakes the sender. r.mu may be held.
