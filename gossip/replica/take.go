@@ -113,15 +113,13 @@ func (r *Replica) planFor(source Source, updates []Update, full bool, room *room
 	if len(updates) == 0 || updates[len(updates)-1].Seq < s.seq {
 		return plan{}, nil
 	}
-	before := Timestamp(0)
-	if !full {
-		before = s.time
+	if !full && updates[0].Time <= s.time {
+		return plan{}, errHole // it follows on something else than what is held
 	}
-	for _, u := range updates {
-		if u.Time <= before {
+	for i, u := range updates[1:] {
+		if u.Time <= updates[i].Time {
 			return plan{}, fmt.Errorf("%w: time runs backwards", wire.ErrBadRequest)
 		}
-		before = u.Time
 	}
 	p, err := s.plan(updates, full, r.cfg.Limits)
 	if err == nil && p.bytes > room.bytes && p.bytes > 0 {
