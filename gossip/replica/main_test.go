@@ -24,7 +24,11 @@ func TestMain(m *testing.M) {
 	}
 	_ = flag.Set("rapid.checks", "25")
 	_ = flag.Set("rapid.nofailfile", "true")
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// One for the whole process, started by the first bandwidth counter.
+		goleak.IgnoreTopFunction("github.com/libp2p/go-flow-metrics.(*sweeper).run"),
+		// Outlives a closed host for a moment.
+		goleak.IgnoreAnyFunction("github.com/libp2p/go-libp2p/p2p/net/swarm.(*Swarm).Close.func1"))
 }
 
 // newReplica returns a replica of a model in the name of the n-th signer.
