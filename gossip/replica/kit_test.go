@@ -132,3 +132,12 @@ func TestBucketConforms(t *testing.T) {
 		},
 	})
 }
+
+// The example of the package is a model like any other.
+func TestExampleConforms(t *testing.T) {
+	replicatest.Run(t, replicatest.Kit{
+		New:    func() replica.Model { return &Highest{} },
+		Change: func(rt *rapid.T, _ replica.Model) []byte { return encode(t, rapid.Int64Range(0, 9).Draw(rt, "number")) },
+		View:   func(m replica.Model) any { return m.(*Highest).Get() },
+	})
+}

@@ -13,8 +13,9 @@ import (
 //
 // What a model shows must follow from the set of updates that it holds, not from
 // the order in which they came: replicas that hold the same set must show the
-// same. Where two updates compete, [Update.Compare] says which is later. Package
-// replicatest checks all of this for any model.
+// same. Where two updates compete, [Update.Compare] says which is later. A change must
+// mean the same under whatever source it is issued: no sums of what one has written
+// before. Package replicatest checks all but that for any model.
 type Model interface {
 	// Check says whether change is well formed. It must depend on the bytes
 	// alone, so that every replica gives the same answer.
