@@ -18,7 +18,7 @@ var imports = map[string][]string{
 	"demo":        {"demo/natlab", "node", "node/control", "shard"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"kad", "node/broker", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"gossip", "kad", "node/broker", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
 	// floor 3

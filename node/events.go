@@ -36,6 +36,10 @@ type Event struct {
 	Size    int64     `json:"size,omitempty"` // bytes
 	Err     string    `json:"err,omitempty"`
 	Missed  int       `json:"missed,omitempty"` // events dropped before this one, for this reader
+
+	Key     string          `json:"key,omitempty"`     // of a member's value that changed
+	Value   json.RawMessage `json:"value,omitempty"`   // … what it is now, where this node can read it
+	Deleted bool            `json:"deleted,omitempty"` // … and that it is no more
 }
 
 // eventQueue bounds what waits for one slow reader; the oldest go first.

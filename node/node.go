@@ -49,6 +49,7 @@ type Node struct {
 	leaving   *leaving
 	cache     *peerCache
 	bootstrap *bootstrap
+	members   *membership
 	joining   *joining
 	finder    *finder
 	watcher   *watcher
@@ -86,7 +87,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.closed = sync.OnceValue(n.closeAll)
 	for _, open := range []func(context.Context) error{
-		n.openHome, n.openHost, n.openRouting, n.openBroker, n.openStorage, n.openEngine, n.openKeeping, n.openExchange, n.openControl,
+		n.openHome, n.openHost, n.openRouting, n.openBroker, n.openStorage, n.openGossip, n.openEngine, n.openKeeping, n.openExchange, n.openControl,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())

@@ -144,6 +144,16 @@ func (c *peerCache) note(id peer.ID) {
 	c.known[id] = p
 }
 
+// returned notes where a host is that was met before and has come back.
+func (c *peerCache) returned(id peer.ID) {
+	c.mu.Lock()
+	_, met := c.known[id]
+	c.mu.Unlock()
+	if met {
+		c.note(id)
+	}
+}
+
 // refresh notes every host that is connected now.
 func (c *peerCache) refresh() {
 	for _, id := range c.host.Network().Peers() {

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/batchain/batchain/gossip"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 )
@@ -19,47 +20,77 @@ const (
 	askTime   = 2 * time.Second // for all of them
 )
 
-// Peers lists the peers that the node is connected to and those it has met,
-// the connected first. Each connected one is asked for a sign of life and for
-// its free space, which takes 2 s at most.
+// Peers lists the peers that the node is connected to, then the members of the
+// mesh that it hears of, then those it has met. Each connected one is asked for
+// a sign of life and for its free space, which takes 2 s at most.
 func (n *Node) Peers(ctx context.Context) ([]control.Peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	connected := n.host.Network().Peers()
-	slices.Sort(connected)
-	list := make([]control.Peer, len(connected))
-	var group errgroup.Group
-	group.SetLimit(askAtOnce)
-	for i, id := range connected {
-		group.Go(func() error {
-			list[i] = n.describePeer(ctx, id)
-			return nil
-		})
-	}
-	_ = group.Wait()
-	for _, met := range n.cache.Addrs() {
-		if !slices.Contains(connected, met.ID) {
-			list = append(list, n.pathTo(met.ID))
+	ids := n.host.Network().Peers()
+	slices.Sort(ids)
+	connected := len(ids)
+	add := func(id peer.ID) {
+		if id != n.ID() && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
+	for _, m := range n.members.gossiper.Members() {
+		add(m.Peer)
+	}
+	for _, met := range n.cache.Addrs() {
+		add(met.ID)
+	}
+	list := make([]control.Peer, len(ids))
+	var group errgroup.Group
+	group.SetLimit(askAtOnce)
+	for i, id := range ids {
+		list[i] = n.describeMember(id)
+		if i < connected {
+			group.Go(func() error {
+				n.askPeer(ctx, id, &list[i])
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
 	return list, nil
 }
 
-// describePeer asks one connected peer.
-func (n *Node) describePeer(ctx context.Context, id peer.ID) control.Peer {
+// describeMember tells what is known of a peer without asking it.
+func (n *Node) describeMember(id peer.ID) control.Peer {
 	p := n.pathTo(id)
+	p.AgeS = -1
 	if agent, err := n.host.Peerstore().Get(id, "AgentVersion"); err == nil {
 		p.Agent, _ = agent.(string)
 	}
-	rtt, ok := <-ping.Ping(ctx, n.host, id)
-	if !ok || rtt.Error != nil {
+	m, ok := n.members.gossiper.Member(id)
+	if !ok {
 		return p
 	}
-	p.State, p.RTTms = "live", float64(rtt.RTT.Microseconds())/1000
+	p.State, p.Phi, p.AgeS = m.State.String(), m.Phi, m.Age.Seconds()
+	if r, err := parseRoom(m.Values[roomKey].Data); err == nil {
+		p.Free = r.Free
+	}
+	if a, err := parseAbout(m.Values[aboutKey].Data); err == nil {
+		p.Agent = a.Agent
+	}
+	return p
+}
+
+// askPeer asks one connected peer. Of whom gossip knows nothing, an answer
+// tells that it lives.
+func (n *Node) askPeer(ctx context.Context, id peer.ID, p *control.Peer) {
+	rtt, ok := <-ping.Ping(ctx, n.host, id)
+	if !ok || rtt.Error != nil {
+		return
+	}
+	p.RTTms = float64(rtt.RTT.Microseconds()) / 1000
+	if p.State == gossip.Unknown.String() {
+		p.State = gossip.Live.String()
+	}
 	if !n.finder.keepsNothing(id) {
 		if answer, err := n.client.Ask(ctx, id, 0, shard.LeaseDefault); err == nil {
 			p.Free = answer.Free
 		}
 	}
-	return p
 }

@@ -118,13 +118,16 @@ type Status struct {
 	Shards       int64    `json:"shards"`
 	Peers        int      `json:"peers"`
 	Version      string   `json:"version"`
+
+	Members map[string]int `json:"members"` // other members of the mesh by their state, see [Peer]
 }
 
 // Peer is another node as this one sees it.
 type Peer struct {
 	PeerID string  `json:"peer_id"`
-	State  string  `json:"state"` // unknown, live, suspect, dead or left
-	Phi    float64 `json:"phi"`
+	State  string  `json:"state"`           // unknown, live, suspect, dead or left
+	Phi    float64 `json:"phi"`             // suspicion of its silence; 0 also where nothing is known
+	AgeS   float64 `json:"age_s"`           // seconds since its last heartbeat was heard; -1: it is no member that is known
 	Path   string  `json:"path"`            // direct, relayed or none
 	How    string  `json:"how,omitempty"`   // accepted, dialled, brokered, relayed or none
 	Via    string  `json:"via,omitempty"`   // the broker or relay

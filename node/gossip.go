@@ -1,0 +1,146 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/batchain/batchain/gossip"
+)
+
+// openGossip makes the node a member of its mesh. A node for the length of one
+// command only listens: as a member it would be dead a moment later.
+func (n *Node) openGossip(context.Context) error {
+	key, err := signingKey(n.host.Peerstore().PrivKey(n.ID()))
+	if err != nil {
+		return err
+	}
+	n.members = &membership{
+		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
+		events: n.events, cache: n.cache,
+	}
+	cfg := gossip.Config{
+		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
+		Seeds: n.members.seeds, Logger: n.log.With("part", "gossip"), Registerer: n.registry,
+	}
+	if n.cfg.Client {
+		cfg.Options.Push = -1
+	}
+	if n.index != nil {
+		cfg.Store = &roomyStore{gossip.NewBadgerStore(n.index, "gossip", nil), n.indexRoom}
+	}
+	if n.members.gossiper, err = gossip.New(cfg); err != nil {
+		return err
+	}
+	n.addPart("gossip", n.whenServing(n.members.Run))
+	if !n.cfg.Client {
+		n.addPart("vitals", (&saying{node: n, say: n.members.gossiper.Set}).Run)
+	}
+	return nil
+}
+
+// membership is the node among the members of its mesh: what it hears of the
+// others is here.
+type membership struct {
+	gossiper *gossip.Gossiper
+	host     host.Host
+	speaks   protocol.ID // of a member
+	met      *bootstrap
+	goodbye  bool // said at the end
+	events   *events
+	cache    *peerCache
+}
+
+// byeTime bounds how long a goodbye may hold up the end of a node.
+const byeTime = time.Second
+
+// Run is a member until ctx ends, and then says goodbye.
+func (m *membership) Run(ctx context.Context) error {
+	living, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	group, failed := errgroup.WithContext(living)
+	heard := m.gossiper.Watch(living)
+	group.Go(func() error {
+		for e := range heard {
+			m.hear(e)
+		}
+		return nil
+	})
+	group.Go(func() error { return m.gossiper.Run(living) })
+	select {
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	if m.goodbye && failed.Err() == nil {
+		bye, cancel := context.WithTimeout(living, byeTime)
+		defer cancel()
+		_ = m.gossiper.Leave(bye) // who does not hear it finds out by itself
+	}
+	end()
+	return group.Wait()
+}
+
+// maxSeeds bounds the seeds of one round beside the configured ones.
+const maxSeeds = 64
+
+// seeds are members to begin with and to fall back on: those connected and
+// those configured, and where nobody is connected those met before.
+func (m *membership) seeds() []peer.ID {
+	var ids []peer.ID
+	for _, p := range m.host.Network().Peers() {
+		if speaks, err := m.host.Peerstore().SupportsProtocols(p, m.speaks); err == nil && len(speaks) > 0 && len(ids) < maxSeeds {
+			ids = append(ids, p)
+		}
+	}
+	more := m.met.configured
+	if len(ids) == 0 {
+		known := m.met.known()
+		more = known[:min(len(known), maxSeeds)]
+	}
+	for _, info := range more {
+		m.host.Peerstore().AddAddrs(info.ID, info.Addrs, seedTime)
+		ids = append(ids, info.ID)
+	}
+	return ids
+}
+
+// seedTime is how long the addresses of a seed are kept: until it is asked.
+const seedTime = time.Minute
+
+// roomyStore keeps members while the disk takes them. Of what it does not
+// keep, the others tell again.
+type roomyStore struct {
+	*gossip.BadgerStore
+	room func() bool
+}
+
+// Put keeps members, or not; see [gossip.Store].
+func (s *roomyStore) Put(members ...gossip.Saved) error {
+	if !s.room() {
+		return nil
+	}
+	return s.BadgerStore.Put(members...)
+}
+
+// Delete forgets a member, or not; see [gossip.Store].
+func (s *roomyStore) Delete(p peer.ID) error {
+	if !s.room() {
+		return nil
+	}
+	return s.BadgerStore.Delete(p)
+}
+
+// count counts the other members by state.
+func (m *membership) count() map[string]int {
+	counts := map[string]int{}
+	for _, other := range m.gossiper.Members() {
+		if !other.Self {
+			counts[other.State.String()]++
+		}
+	}
+	return counts
+}

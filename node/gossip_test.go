@@ -1,0 +1,134 @@
+package node_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/nodetest"
+)
+
+// peerOf is what n knows of another, the zero peer when it knows nothing.
+func peerOf(t *testing.T, n *node.Node, other string) control.Peer {
+	t.Helper()
+	peers, err := n.Peers(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range peers {
+		if p.PeerID == other {
+			return p
+		}
+	}
+	return control.Peer{}
+}
+
+// members waits until a node counts so many members of a state.
+func members(t *testing.T, c *nodetest.Cluster, n *node.Node, state string, count int) {
+	t.Helper()
+	c.Wait("it counts the members that are "+state, func() bool {
+		status, err := n.Status(within(t))
+		return err == nil && status.Members[state] == count
+	})
+}
+
+// follow returns the types of a node's events about another, as they come.
+func follow(t *testing.T, n *node.Node, home, other string) <-chan string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	body, err := socket(t, home).Open(ctx, "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, ended := make(chan string, 64), make(chan struct{})
+	t.Cleanup(func() { cancel(); _ = body.Close(); <-ended })
+	go func() {
+		defer close(ended)
+		lines := bufio.NewScanner(body)
+		for lines.Scan() {
+			var e node.Event
+			if json.Unmarshal(lines.Bytes(), &e) == nil && e.Peer == other {
+				select {
+				case types <- e.Type:
+				default:
+				}
+			}
+		}
+	}()
+	return types
+}
+
+func awaitEvent(t *testing.T, types <-chan string, want string) {
+	t.Helper()
+	ctx := within(t)
+	for {
+		select {
+		case got := <-types:
+			if got == want {
+				return
+			}
+		case <-ctx.Done():
+			t.Fatalf("no event %s", want)
+		}
+	}
+}
+
+// TestMembersLiveDieAndReturn: what a node says of itself is everywhere; one
+// that is cut off is dead to all, one that says goodbye has left, and who comes
+// back lives.
+func TestMembersLiveDieAndReturn(t *testing.T) {
+	c := nodetest.New(t, 4, nodetest.Options{})
+	first := c.Nodes[0].Node()
+	members(t, c, first, "live", 3)
+	gone, left := c.Nodes[2].Node().ID().String(), c.Nodes[3].Node().ID().String()
+	c.Wait("what they say of themselves is known", func() bool {
+		p := peerOf(t, first, gone)
+		return p.Free > 0 && p.Agent == "batchain/"+node.Version() && p.AgeS >= 0 && p.AgeS < 10
+	})
+	events := follow(t, first, c.Nodes[0].Config().Home, gone)
+	c.Nodes[3].Stop()
+	members(t, c, first, "left", 1)
+	if p := peerOf(t, first, left); p.State != "left" {
+		t.Errorf("it said goodbye: %+v", p)
+	}
+	c.Kill(2)
+	awaitEvent(t, events, "member_suspect")
+	awaitEvent(t, events, "member_dead")
+	if p := peerOf(t, first, gone); p.State != "dead" || p.Path != "none" || p.AgeS < 2 {
+		t.Errorf("after its death: %+v", p)
+	}
+	c.Nodes[2].Start()
+	awaitEvent(t, events, "member_restarted")
+	awaitEvent(t, events, "member_live")
+	members(t, c, c.Nodes[1].Node(), "live", 2)
+}
+
+// TestCommandsAreNoMembers: a node for the length of one command knows the
+// members, and is none.
+func TestCommandsAreNoMembers(t *testing.T) {
+	c := nodetest.New(t, 3, nodetest.Options{})
+	client := c.ClientAt(filepath.Join(t.TempDir(), "home"))
+	members(t, c, client.Node(), "live", 3)
+	client.Stop()
+	members(t, c, c.Nodes[0].Node(), "live", 2)
+	status, err := c.Nodes[0].Node().Status(within(t))
+	if err != nil || len(status.Members) != 1 {
+		t.Errorf("members %v, %v", status.Members, err)
+	}
+}
+
+// TestMembersWithoutStorage: a node that keeps nothing is a member as well, and
+// says that it has no room.
+func TestMembersWithoutStorage(t *testing.T) {
+	c := nodetest.New(t, 3, nodetest.Options{Edit: func(i int, cfg *node.Config) { cfg.NoStorage = i == 2 }})
+	members(t, c, c.Nodes[0].Node(), "live", 2)
+	if p := peerOf(t, c.Nodes[0].Node(), c.Nodes[2].Node().ID().String()); p.State != "live" || p.Free != 0 {
+		t.Errorf("the one without storage: %+v", p)
+	}
+	c.Nodes[2].Stop()
+	members(t, c, c.Nodes[1].Node(), "left", 1)
+}

@@ -1,0 +1,50 @@
+package node
+
+import (
+	"encoding/json"
+
+	"github.com/batchain/batchain/gossip"
+)
+
+// What the types of events about members begin with; the kind of gossip's
+// event follows: new, live, suspect, dead, left, restarted, forgotten, update.
+const eventMember = "member_"
+
+// hear takes in what gossip tells.
+func (m *membership) hear(e gossip.Event) {
+	switch e.Kind {
+	case gossip.KindUnknownPeer, gossip.KindError:
+		return // counted, and of no use to anybody
+	case gossip.KindLive:
+		m.cache.returned(e.Peer)
+	}
+	m.events.publish(Event{
+		Type: eventMember + e.Kind.String(), Peer: e.Peer.String(), Key: e.Key, Value: readable(e), Deleted: e.Deleted, Missed: e.Dropped,
+	})
+}
+
+// readable is the value of an update as JSON, where it is one of this node's
+// kind.
+func readable(e gossip.Event) json.RawMessage {
+	if e.Kind != gossip.KindUpdate || e.Deleted {
+		return nil
+	}
+	var value any
+	var err error
+	switch e.Key {
+	case aboutKey:
+		value, err = parseAbout(e.Value)
+	case roomKey:
+		value, err = parseRoom(e.Value)
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	return text
+}
