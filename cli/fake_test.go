@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -100,11 +101,12 @@ func (f *fakeNode) Remove(ctx context.Context, req control.RemoveRequest, _ func
 }
 
 func (f *fakeNode) Status(context.Context) (control.Status, error) {
-	return control.Status{PeerID: "12D3fake", Addrs: []string{"/ip4/127.0.0.1/tcp/1/p2p/12D3fake"}, Mesh: "main", UptimeS: 61, Reachability: "loopback", Capacity: 1 << 30, Used: 1 << 20, Shards: 3, Peers: 1, Version: "dev"}, nil
+	return control.Status{PeerID: "12D3fake", Addrs: []string{"/ip4/127.0.0.1/tcp/1/p2p/12D3fake"}, Mesh: "main", UptimeS: 61, Reachability: "loopback", Capacity: 1 << 30, Used: 1 << 20, Shards: 3, Peers: 1, Version: "dev",
+		Members: map[string]int{"live": 1, "dead": 2}}, nil
 }
 
 func (f *fakeNode) Peers(context.Context) ([]control.Peer, error) {
-	return []control.Peer{{PeerID: "12D3other", State: "live", Path: "direct", RTTms: 1.5, Free: 1 << 30, Agent: "batchain/dev"}}, nil
+	return []control.Peer{{PeerID: "12D3other", State: "live", Phi: 0.25, AgeS: 0.8, Path: "direct", RTTms: 1.5, Free: 1 << 30, Agent: "batchain/dev"}}, nil
 }
 
 func nameIn(manifest string) (string, error) {
@@ -160,4 +162,21 @@ func writeManifest(folder, name string) (string, error) {
 		w.Placed(0, []shard.Placement{{Index: 0, Host: 0}, {Index: 1, Host: 1}}),
 		w.Close(),
 	)
+}
+
+// fakeEvents tells a few events, of members and others, and ends.
+func fakeEvents(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/events" {
+		http.NotFound(w, r)
+		return
+	}
+	for i, event := range []string{
+		`"type":"member_new","peer":"12D3other"`,
+		`"type":"member_update","peer":"12D3other","key":"room","value":{"free":5}`,
+		`"type":"put_done","name":"f"`,
+		`"type":"member_update","peer":"12D3other","key":"room","deleted":true`,
+		`"type":"member_dead","peer":"12D3other","missed":7`,
+	} {
+		fmt.Fprintf(w, "{\"time\":\"2026-11-30T12:00:%02dZ\",%s}\n", i, event)
+	}
 }

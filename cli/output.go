@@ -38,6 +38,13 @@ func (o *output) write(b []byte) {
 	_, o.broken = o.Out.Write(b)
 }
 
+// isBroken tells whether stdout takes nothing any more.
+func (o *output) isBroken() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.broken != nil
+}
+
 // print writes a result for people.
 func (o *output) print(format string, args ...any) {
 	o.write(fmt.Appendf(nil, format+"\n", args...))

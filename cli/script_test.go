@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,7 +167,7 @@ func serveFake(ts *testscript.TestScript, neg bool, args []string) {
 	s.fake = &fakeNode{called: make(chan struct{}, 16)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
-	serving.Go(func() { control.NewServer(s.fake, nil).Serve(ctx, ln) })
+	serving.Go(func() { control.NewServer(s.fake, http.HandlerFunc(fakeEvents)).Serve(ctx, ln) })
 	s.stop = func() { cancel(); serving.Wait() }
 }
 

@@ -39,6 +39,7 @@ func statusText(st control.Status) string {
 		{"reachability", printable(st.Reachability)},
 		{"disk", fmt.Sprintf("%s of %s given, in %s", bytesText(st.Used), bytesText(st.Capacity), english.Plural(int(st.Shards), "shard", ""))},
 		{"peers", fmt.Sprint(st.Peers)},
+		{"members", membersText(st.Members)},
 	}
 	for i, addr := range st.Addrs {
 		label := ""
@@ -48,6 +49,20 @@ func statusText(st control.Status) string {
 		rows = append(rows, [2]string{label, addr})
 	}
 	return unindent(columns(rows))
+}
+
+// membersText counts the other members of the mesh by state.
+func membersText(counts map[string]int) string {
+	var parts []string
+	for _, state := range []string{"live", "suspect", "dead", "left", "unknown"} {
+		if counts[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+		}
+	}
+	if parts == nil {
+		return "none heard of"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // unindent takes the indent of columns away, and the newline at the end.
@@ -76,13 +91,36 @@ func peersCommand() *command {
 				}
 				return nil
 			}
-			rows := [][]string{{"PEER", "STATE", "PATH", "RTT", "FREE", "AGENT"}}
+			rows := [][]string{{"PEER", "STATE", "PHI", "AGE", "PATH", "RTT", "FREE", "AGENT"}}
 			for _, p := range peers {
-				rows = append(rows, []string{p.PeerID, p.State, p.Path, rttText(p.RTTms), bytesText(p.Free), printable(p.Agent)})
+				rows = append(rows, []string{
+					p.PeerID, p.State, phiText(p), ageText(p.AgeS), p.Path, rttText(p.RTTms), bytesText(p.Free), printable(p.Agent),
+				})
 			}
 			s.out.print("%s", grid(rows))
 			return nil
 		},
+	}
+}
+
+// phiText is the suspicion of a member's silence; "-" where none is watched.
+func phiText(p control.Peer) string {
+	if p.AgeS < 0 || p.State == "left" {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", p.Phi)
+}
+
+// ageText is how long ago a member's last heartbeat was heard.
+func ageText(seconds float64) string {
+	age := time.Duration(seconds * float64(time.Second))
+	switch {
+	case age < 0:
+		return "-"
+	case age < time.Minute:
+		return age.Round(100 * time.Millisecond).String()
+	default:
+		return age.Round(time.Second).String()
 	}
 }
 
