@@ -30,7 +30,7 @@ func (n *Node) Addrs() []string {
 func (n *Node) Status(context.Context) (control.Status, error) {
 	s := control.Status{
 		PeerID: n.ID().String(), Addrs: n.Addrs(), Mesh: n.cfg.Mesh, UptimeS: time.Since(n.started).Seconds(),
-		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(), Members: n.members.count(),
+		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(),
 	}
 	if n.store != nil {
 		u := n.store.Usage()
