@@ -15,6 +15,7 @@ const (
 	roleConfine = "confine" // confinement; then it becomes what follows
 	roleGuest   = "guest"   // guestSpec: runs units in one module
 	roleCompile = "compile" // compileSpec: compiles one module
+	roleNone    = "none"    // null: ends at once
 )
 
 // BeChild takes the process over when it was started as a child of the sandbox,
@@ -44,6 +45,8 @@ func beChild(role string, spec []byte, rest []string) error {
 		return inRole(spec, serveGuest)
 	case roleCompile:
 		return inRole(spec, serveCompile)
+	case roleNone:
+		return nil
 	}
 	return fmt.Errorf("%s is no role of a child", role)
 }

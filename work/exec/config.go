@@ -16,6 +16,7 @@ type Config struct {
 	Cache         int64         // bytes of compiled modules on disk; 1 GiB
 	CompileTime   time.Duration // for one module; 1 min
 	CompileMemory int64         // bytes, for one module; 2 GiB
+	Commands      []Command     // native programs that units may use; see [Layers]
 	Logger        *slog.Logger  // nil: discard
 }
 

@@ -8,6 +8,7 @@ type confinement struct {
 	Memory  int64    `json:"memory,omitempty"`  // bytes of its process
 	File    int64    `json:"file,omitempty"`    // bytes of one file that it writes
 	Strict  bool     `json:"strict,omitempty"`  // whether a layer that is lacking is an error
+	Dir     string   `json:"dir,omitempty"`     // where it runs
 	Env     []string `json:"env,omitempty"`     // all of its environment
 	Program string   `json:"program,omitempty"` // what to become; "": our own binary
 }

@@ -21,7 +21,7 @@ func (c confinement) command(args []string) (*osexec.Cmd, error) {
 		return nil, err
 	}
 	cmd := osexec.Command(selfPath, args...)
-	cmd.Env = []string{}
+	cmd.Env, cmd.Dir = []string{}, c.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if namespaces() {
 		enterNamespaces(cmd.SysProcAttr)

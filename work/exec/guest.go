@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
@@ -20,7 +22,8 @@ import (
 
 // guestSpec tells a child which module it runs.
 type guestSpec struct {
-	Dir     string `json:"dir"` // of the compiled module
+	Dir     string `json:"dir"`   // of the compiled module
+	Files   string `json:"files"` // folder in which the files of a unit are
 	Metered bool   `json:"metered"`
 }
 
@@ -29,6 +32,7 @@ type guest struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	metered  bool
+	files    fs.FS
 	hello    message
 }
 
@@ -36,7 +40,11 @@ type guest struct {
 func serveGuest(spec guestSpec) error {
 	ctx := context.Background()
 	lines := newLineReader(os.Stdin)
-	g := &guest{metered: spec.Metered}
+	root, err := os.OpenRoot(spec.Files)
+	if err != nil {
+		return err
+	}
+	g := &guest{metered: spec.Metered, files: timeless{root.FS()}}
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -49,7 +57,7 @@ func serveGuest(spec guestSpec) error {
 		if err != nil {
 			return err
 		}
-		answer := message{Type: typePong}
+		answer := message{Type: typePong, ID: m.ID}
 		switch m.Type {
 		case typeHello:
 			g.hello = m
@@ -163,7 +171,7 @@ func (u *guestUnit) run(ctx context.Context, m message) (err error) {
 	var input []byte
 	for _, line := range []message{
 		{Type: typeHello, Proto: Version, Context: u.guest.hello.Context},
-		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input},
+		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input, Files: guestPaths(m.Files)},
 		{Type: typeStop},
 	} {
 		if input, err = appendMessage(input, line); err != nil {
@@ -180,13 +188,26 @@ func (u *guestUnit) run(ctx context.Context, m message) (err error) {
 		}
 	}()
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(os.Stderr)
+		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(os.Stderr).
+		WithFSConfig(wazero.NewFSConfig().WithFSMount(u.guest.files, guestFolder))
 	instance, err := u.guest.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), u.guest.compiled, config)
 	if err != nil {
 		return u.failure(err)
 	}
 	defer instance.Close(ctx)
 	return u.failure(u.call(ctx, instance))
+}
+
+// guestFolder is where a module sees the files of its unit.
+const guestFolder = "/in"
+
+// guestPaths returns the paths of files as a module sees them.
+func guestPaths(files map[string]string) map[string]string {
+	paths := map[string]string{}
+	for name := range files {
+		paths[name] = path.Join(guestFolder, name)
+	}
+	return paths
 }
 
 // call runs the instance, with as much fuel as it may use.

@@ -27,13 +27,9 @@ const (
 	typeError    = "error"
 	typeProgress = "progress"
 	typeLog      = "log"
-	typeCancel   = "cancel"
 	typePing     = "ping"
 	typePong     = "pong"
-	typePause    = "pause"
-	typeResume   = "resume"
 	typeStop     = "stop"
-	typeBye      = "bye"
 	typeNext     = "next"
 	typeUnit     = "unit"
 	typeNone     = "none"
@@ -52,6 +48,7 @@ type message struct {
 	Seq     uint64            `json:"seq,omitempty"`
 	Context json.RawMessage   `json:"context,omitempty"`
 	Input   json.RawMessage   `json:"input,omitempty"`
+	Files   map[string]string `json:"files,omitempty"`
 	Limits  *Limits           `json:"limits,omitempty"`
 	Data    json.RawMessage   `json:"data,omitempty"`
 	Results []json.RawMessage `json:"results,omitempty"`
@@ -127,8 +124,12 @@ func appendMessage(buf []byte, m message) ([]byte, error) {
 	if err := encoder.Encode(m); err != nil {
 		return buf, fmt.Errorf("%s: %w", m.Type, err)
 	}
-	if line.Len() > MaxLine {
-		return buf, fmt.Errorf("%s: its line has %d bytes, at most %d fit", m.Type, line.Len(), MaxLine)
+	limit := MaxLine
+	if m.Type == typeValidate {
+		limit = MaxValidate
+	}
+	if line.Len() > limit {
+		return buf, fmt.Errorf("%s: its line has %d bytes, at most %d fit", m.Type, line.Len(), limit)
 	}
 	return append(buf, line.Bytes()...), nil
 }

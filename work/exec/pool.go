@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -47,6 +48,9 @@ func New(config Config) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := removeBoxes(config.Dir); err != nil {
+		return nil, err
+	}
 	return &Pool{config: config, cache: cache, slots: semaphore.NewWeighted(int64(config.Slots))}, nil
 }
 
@@ -69,10 +73,11 @@ func (p *Pool) Load(ctx context.Context, wasm []byte, metered bool) (ModuleID, e
 
 // compile has a child compile the module in a folder.
 func (p *Pool) compile(ctx context.Context, spec compileSpec) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, p.config.CompileTime, fail(CodeCompile, "not done after %v", p.config.CompileTime))
+	limit := p.config.CompileTime
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fail(CodeCompile, "not done after %v", limit))
 	defer cancel()
 	c := confinement{Write: []string{spec.Dir}, Memory: p.config.CompileMemory, File: maxCompiled}
-	w, err := p.start(ctx, c, roleCompile, spec, nil)
+	w, err := p.child(ctx, c, roleCompile, spec, start{patience: 2 * limit})
 	switch {
 	case err == nil:
 		w.close()
@@ -88,8 +93,8 @@ func (p *Pool) compile(ctx context.Context, spec compileSpec) error {
 // maxCompiled bounds one file of a compiled module.
 const maxCompiled = 1 << 30
 
-// start starts a confined child of our own binary.
-func (p *Pool) start(ctx context.Context, c confinement, role string, spec any, greeting json.RawMessage) (*worker, error) {
+// child starts a confined child of our own binary.
+func (p *Pool) child(ctx context.Context, c confinement, role string, spec any, s start) (*worker, error) {
 	args, err := childArgs(role, spec)
 	if err != nil {
 		return nil, err
@@ -98,7 +103,8 @@ func (p *Pool) start(ctx context.Context, c confinement, role string, spec any, 
 	if err != nil {
 		return nil, err
 	}
-	return startWorker(ctx, cmd, true, greeting, p.config.Logger)
+	s.ours, s.logger = true, p.config.Logger
+	return startWorker(ctx, cmd, s)
 }
 
 // Run does one unit, after waiting for a free slot. Its errors are a [Failure],
@@ -122,12 +128,27 @@ func (p *Pool) Run(ctx context.Context, program Program, u Unit) (Result, error)
 			return Result{}, fmt.Errorf("%v: %w", program, err)
 		}
 	}
-	result, err := w.do(ctx, u)
+	result, err := p.do(ctx, w, u)
 	p.put(&warm{w, string(key)})
 	if err != nil {
 		err = fmt.Errorf("%v: unit %d: %w", program, u.Seq, err)
 	}
 	return result, err
+}
+
+// do has a worker do a unit with its files, and leaves nothing for the next.
+func (p *Pool) do(ctx context.Context, w *worker, u Unit) (result Result, err error) {
+	defer func() {
+		if e := w.box.empty(); e != nil && w.alive() {
+			w.kill()
+			err = errors.Join(err, e)
+		}
+	}()
+	paths, err := w.box.fill(u.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.do(ctx, u, paths)
 }
 
 // check refuses units that no worker is to see.
@@ -141,17 +162,42 @@ func (p *Pool) check(u Unit) error {
 	return nil
 }
 
-// startFor starts a worker for a program.
+// startFor starts a worker for a program, in a box of its own.
 func (p *Pool) startFor(ctx context.Context, program Program, limits Limits) (*worker, error) {
-	if program.Command != "" {
+	b, err := newBox(p.config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	w, err := p.startIn(ctx, &b, program, limits)
+	if err != nil {
+		err = errors.Join(err, b.remove())
+	}
+	return w, err
+}
+
+func (p *Pool) startIn(ctx context.Context, b *box, program Program, limits Limits) (*worker, error) {
+	s := start{greeting: program.Context, box: b, logger: p.config.Logger}
+	if program.Command == "" {
+		dir, ok := p.cache.find(variant{program.Module, limits.Fuel > 0})
+		if !ok {
+			return nil, ErrNotLoaded
+		}
+		c := confinement{Read: []string{dir, b.in()}, Memory: limits.Memory + childMemory}
+		return p.child(ctx, c, roleGuest, guestSpec{Dir: dir, Files: b.in(), Metered: limits.Fuel > 0}, s)
+	}
+	i := slices.IndexFunc(p.config.Commands, func(c Command) bool { return c.Name == program.Command })
+	if i < 0 {
 		return nil, fail(CodeDenied, "no command %q is allowed here", program.Command)
 	}
-	dir, ok := p.cache.find(variant{program.Module, limits.Fuel > 0})
-	if !ok {
-		return nil, ErrNotLoaded
+	c, err := p.config.Commands[i].confine(*b, limits)
+	if err != nil {
+		return nil, err
 	}
-	c := confinement{Read: []string{dir}, Memory: limits.Memory + childMemory}
-	return p.start(ctx, c, roleGuest, guestSpec{Dir: dir, Metered: limits.Fuel > 0}, program.Context)
+	cmd, err := c.command(p.config.Commands[i].Argv[1:])
+	if err != nil {
+		return nil, err
+	}
+	return startWorker(ctx, cmd, s)
 }
 
 // childMemory is what a child may use besides the memory of its module.

@@ -2,20 +2,26 @@ package exec
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 )
 
-// tailSize is how much of what a worker wrote to standard error is kept.
-const tailSize = 4 << 10
-
-// tail takes a worker's standard error: it passes lines on, cleaned, and keeps
-// the last of them raw.
+// tail takes a worker's standard error. It passes lines on, cleaned, and
+// notices what they say of how the worker ends.
 type tail struct {
-	mu   sync.Mutex
-	log  func(string)
-	kept []byte
-	line []byte // the last one, as far as it is written
+	mu     sync.Mutex
+	log    func(string)
+	line   []byte // the last one, as far as it is written and is kept
+	memory bool   // whether it had no more memory
+	lacked string // which layer of the sandbox it could not do without
 }
+
+// sandboxText is what a child says before it refuses to run without a layer.
+const sandboxText = "batchain: sandbox: "
+
+// memoryTexts is what the Go runtime, the C library and interpreters say when
+// they can have no more memory.
+var memoryTexts = []string{"out of memory", "annot allocate memory", "MemoryError", "bad_alloc"}
 
 // tell has lines passed to log, which may be nil.
 func (t *tail) tell(log func(string)) {
@@ -33,16 +39,13 @@ func (t *tail) say(text string) {
 	}
 }
 
+// Write implements [io.Writer]. It is called by one goroutine.
 func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	t.kept = append(t.kept, p[max(0, len(p)-tailSize):]...)
-	t.kept = t.kept[max(0, len(t.kept)-tailSize):]
-	t.mu.Unlock()
 	for rest := p; len(rest) > 0; {
 		part, after, whole := bytes.Cut(rest, []byte("\n"))
-		t.line = append(t.line, part[:min(len(part), MaxText)]...)
-		t.line = t.line[:min(len(t.line), 2*MaxText)]
+		t.line = append(t.line, part[:min(len(part), 2*MaxText-len(t.line))]...)
 		if whole {
+			t.notice(string(t.line))
 			t.say(string(t.line))
 			t.line = t.line[:0]
 		}
@@ -51,15 +54,26 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// outOfMemory reports whether the Go runtime of a child, the linker or an
-// interpreter said last that it could have no more memory.
-func (t *tail) outOfMemory() bool {
+func (t *tail) notice(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, words := range []string{"out of memory", "cannot allocate memory", "Cannot allocate memory", "MemoryError", "bad_alloc"} {
-		if bytes.Contains(t.kept, []byte(words)) {
-			return true
-		}
+	for _, text := range memoryTexts {
+		t.memory = t.memory || strings.Contains(line, text)
 	}
-	return false
+	if text, ok := strings.CutPrefix(line, sandboxText); ok {
+		t.lacked = text
+	}
+}
+
+// death says why the process that wrote it ended, as far as it did say so.
+func (t *tail) death() *Failure {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.lacked != "":
+		return fail(CodeSandbox, "%s", t.lacked)
+	case t.memory:
+		return fail(CodeMemory, "its process has no more memory")
+	}
+	return nil
 }

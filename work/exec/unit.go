@@ -33,8 +33,9 @@ func (p Program) String() string {
 
 // Unit is one piece of work.
 type Unit struct {
-	Seq    uint64          // its place in the project, for the worker to know
-	Input  json.RawMessage // one JSON value, at most [MaxInput] bytes
+	Seq    uint64            // its place in the project, for the worker to know
+	Input  json.RawMessage   // one JSON value, at most [MaxInput] bytes
+	Files  map[string]string // by name, paths on this machine; the worker may read them
 	Limits Limits
 
 	// Progress is told how far the worker says it is, in percent, with a word or

@@ -1,12 +1,14 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	osexec "os/exec"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,59 +19,68 @@ const (
 	strikes   = 3                // lines that are none, until a worker is killed
 )
 
-// worker is a process that speaks the line protocol, seen from the side that
-// started it. One unit at a time: do, ask and close are for one goroutine.
-type worker struct {
-	cmd    *osexec.Cmd
-	ours   bool // our own binary: its error codes are ours, and it counts output itself
-	in     io.WriteCloser
-	out    io.Closer
-	inMu   sync.Mutex // lines go out whole
-	lines  chan incoming
-	gone   chan struct{} // closed by kill and close: nobody reads lines any more
-	goneMu sync.Once
-	ended  chan struct{} // closed when the process was waited for
-	logger *slog.Logger
-	tail   *tail
+// start is how a worker is started.
+type start struct {
+	patience time.Duration   // until it is ready; 0: 30 s
+	ours     bool            // it is our own binary: its error codes are ours, and it counts output itself
+	greeting json.RawMessage // the context in hello
+	box      *box            // its folder, removed when it has ended; nil: none
+	log      func(string)    // see [tail]; may be nil
+	logger   *slog.Logger
+}
 
-	used    bool // whether it had a unit
+// worker is a process that speaks the line protocol, seen from the side that
+// started it. It has one question at a time: ask, do and close are for one
+// goroutine.
+type worker struct {
+	start
+	cmd   *osexec.Cmd
+	in    io.WriteCloser
+	out   io.Closer
+	lines chan incoming
+	gone  chan struct{} // closed by kill and close: nobody reads lines any more
+	once  sync.Once     // for gone
+	ended chan struct{} // closed when the process was waited for
+	tail  tail
+
 	lastID  uint64
 	strikes int
 }
 
-// incoming is one line of a worker, or why there are no more.
+// incoming is one line of a worker.
 type incoming struct {
 	message
 	size int
-	err  error
+	err  error // why it is none
 }
 
 // startWorker starts a process and greets it. It returns when the worker is
 // ready; the worker does not end with ctx.
-func startWorker(ctx context.Context, cmd *osexec.Cmd, ours bool, greeting json.RawMessage, logger *slog.Logger) (*worker, error) {
+func startWorker(ctx context.Context, cmd *osexec.Cmd, s start) (*worker, error) {
+	s.patience = cmp.Or(s.patience, readyTime)
 	w := &worker{
-		cmd: cmd, ours: ours, logger: logger, tail: &tail{},
+		start: s, cmd: cmd,
 		lines: make(chan incoming, 16), gone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	w.in = in
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	w.out = out
-	cmd.Stderr = w.tail
+	w.in, w.out = in, out
+	w.tail.tell(s.log)
+	cmd.Stderr = &w.tail
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	go w.read(out)
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fail(CodeProtocol, "not ready after %v", readyTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fail(CodeProtocol, "not ready after %v", s.patience))
 	defer cancel()
-	if err := w.greet(ctx, greeting); err != nil {
+	if _, err := w.ask(ctx, message{Type: typeHello, Proto: Version, Context: s.greeting}, nil, typeReady); err != nil {
 		w.kill()
 		<-w.ended
 		return nil, err
@@ -77,7 +88,7 @@ func startWorker(ctx context.Context, cmd *osexec.Cmd, ours bool, greeting json.
 	return w, nil
 }
 
-// read passes the worker's lines on until it ends, and waits for its process.
+// read passes the worker's lines on until it ends, and clears up after it.
 func (w *worker) read(out io.Reader) {
 	defer close(w.ended)
 	defer close(w.lines)
@@ -102,41 +113,52 @@ func (w *worker) read(out io.Reader) {
 	if err := w.cmd.Wait(); err != nil {
 		w.logger.Debug("Worker ended", "pid", w.cmd.Process.Pid, "err", err)
 	}
-}
-
-// greet says hello and waits for ready.
-func (w *worker) greet(ctx context.Context, greeting json.RawMessage) error {
-	stop := context.AfterFunc(ctx, w.kill)
-	defer stop()
-	if err := w.send(message{Type: typeHello, Proto: Version, Context: greeting}); err != nil {
-		return w.death(ctx)
-	}
-	for {
-		m, err := w.receive(ctx)
-		switch {
-		case err != nil:
-			return err
-		case m.Type == typeReady:
-			return nil
-		case m.Type == typeError:
-			return w.failure(m.message)
+	if w.box != nil {
+		if err := w.box.remove(); err != nil {
+			w.logger.Warn("Folder of a worker", "err", err)
 		}
 	}
 }
 
-func (w *worker) send(m message) error {
+// ask sends a line and returns the answer, which has the same id and one of the
+// types in want; each, which may be nil, sees all lines before it. An error
+// line is returned as a [Failure]; after any other error the worker is dead.
+func (w *worker) ask(ctx context.Context, m message, each func(incoming) error, want ...string) (message, error) {
+	stop := context.AfterFunc(ctx, w.kill)
+	defer stop()
+	if m.Type != typeHello {
+		w.lastID++
+		m.ID = w.lastID
+	}
 	line, err := appendMessage(nil, m)
 	if err != nil {
-		return err
+		return message{}, err
 	}
-	w.inMu.Lock()
-	defer w.inMu.Unlock()
-	_, err = w.in.Write(line)
-	return err
+	if _, err := w.in.Write(line); err != nil {
+		return message{}, w.death(ctx)
+	}
+	for {
+		next, err := w.receive(ctx)
+		if err == nil && each != nil {
+			err = each(next)
+		}
+		if err != nil {
+			w.kill()
+			return message{}, err
+		}
+		switch {
+		case next.Type == typeLog:
+			w.tail.say(next.Message)
+		case next.Type == typeError && (next.ID == m.ID || next.ID == 0):
+			return message{}, w.failure(next.message)
+		case next.ID == m.ID && slices.Contains(want, next.Type):
+			return next.message, nil
+		}
+	}
 }
 
 // receive returns the next line. One that is none is told to the worker, and
-// the third kills it.
+// the third is its end.
 func (w *worker) receive(ctx context.Context) (incoming, error) {
 	for next := range w.lines {
 		if next.err == nil {
@@ -144,10 +166,13 @@ func (w *worker) receive(ctx context.Context) (incoming, error) {
 		}
 		w.logger.Debug("Line of a worker", "err", next.err)
 		if w.strikes++; w.strikes == strikes || errors.Is(next.err, errLong) {
-			w.kill()
 			return next, fail(CodeProtocol, "%v", next.err)
 		}
-		if w.send(message{Type: typeError, Code: string(CodeProtocol), Message: clean(next.err.Error())}) != nil {
+		line, err := appendMessage(nil, message{Type: typeError, Code: string(CodeProtocol), Message: clean(next.err.Error())})
+		if err != nil {
+			return next, err
+		}
+		if _, err := w.in.Write(line); err != nil {
 			break
 		}
 	}
@@ -161,68 +186,10 @@ func (w *worker) death(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if w.tail.outOfMemory() {
-		return fail(CodeMemory, "its process has no more memory")
+	if f := w.tail.death(); f != nil {
+		return f
 	}
 	return fail(CodeDied, "its process ended: %v", w.cmd.ProcessState)
-}
-
-// kill ends the process at once; any goroutine may. In the sandbox it cannot
-// have started another one.
-func (w *worker) kill() {
-	w.goneMu.Do(func() { close(w.gone) })
-	_ = w.cmd.Process.Kill() // it may have ended already
-	_ = w.out.Close()        // whoever inherited the other end writes to nobody
-}
-
-// close asks the worker to stop, kills it after a grace, and waits.
-func (w *worker) close() {
-	timer := time.AfterFunc(graceTime, w.kill)
-	defer timer.Stop()
-	w.goneMu.Do(func() { close(w.gone) })
-	if err := w.send(message{Type: typeStop}); err != nil {
-		w.kill()
-	}
-	w.in.Close()
-	<-w.ended
-}
-
-// do has the worker do a unit. After an error that is no [Failure] of the
-// unit's own the worker is dead.
-func (w *worker) do(ctx context.Context, u Unit) (Result, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, u.Limits.Wall, fail(CodeWall, "not done after %v", u.Limits.Wall))
-	defer cancel()
-	stop := context.AfterFunc(ctx, w.kill)
-	defer stop()
-	w.lastID++
-	w.used = true
-	w.tail.tell(u.Log)
-	defer w.tail.tell(nil)
-	began := time.Now()
-	if err := w.send(message{Type: typeWork, ID: w.lastID, Seq: u.Seq, Input: u.Input, Limits: &u.Limits}); err != nil {
-		return Result{}, w.death(ctx)
-	}
-	room := u.Limits.Output
-	for {
-		m, err := w.receive(ctx)
-		if err != nil {
-			return Result{}, err
-		}
-		if room -= int64(m.size); room < 0 && !w.ours {
-			w.kill()
-			return Result{}, fail(CodeOutput, "more than %d bytes", u.Limits.Output)
-		}
-		switch {
-		case m.Type == typeLog:
-			w.tail.say(m.Message)
-		case m.Type == typeProgress && m.ID == w.lastID && u.Progress != nil:
-			u.Progress(m.Percent, clean(m.Short))
-		case m.Type == typeResult && m.ID == w.lastID:
-			return Result{Data: m.Data, Fuel: m.Fuel, Wall: time.Since(began)}, nil
-		case m.Type == typeError && (m.ID == w.lastID || m.ID == 0):
-			return Result{}, w.failure(m.message)
-		}
-	}
 }
 
 // failure is what an error line says. Only a child of our own binary may use
@@ -234,6 +201,53 @@ func (w *worker) failure(m message) *Failure {
 		f.Code, f.Reason, f.Fuel = Code(m.Code), clean(m.Reason), m.Fuel
 	}
 	return f
+}
+
+// do has the worker do a unit, whose files are where paths says.
+func (w *worker) do(ctx context.Context, u Unit, paths map[string]string) (Result, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, u.Limits.Wall, fail(CodeWall, "not done after %v", u.Limits.Wall))
+	defer cancel()
+	w.tail.tell(u.Log)
+	defer w.tail.tell(nil)
+	began := time.Now()
+	room := u.Limits.Output
+	m := message{Type: typeWork, Seq: u.Seq, Input: u.Input, Files: paths}
+	if w.ours {
+		m.Limits = &u.Limits
+	}
+	answer, err := w.ask(ctx, m, func(next incoming) error {
+		if room -= int64(next.size); room < 0 && !w.ours {
+			return fail(CodeOutput, "more than %d bytes", u.Limits.Output)
+		}
+		if next.Type == typeProgress && next.ID == w.lastID && u.Progress != nil {
+			u.Progress(next.Percent, clean(next.Short))
+		}
+		return nil
+	}, typeResult)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Data: answer.Data, Fuel: answer.Fuel, Wall: time.Since(began)}, nil
+}
+
+// kill ends the process at once; any goroutine may. In the sandbox it cannot
+// have started another one.
+func (w *worker) kill() {
+	w.once.Do(func() { close(w.gone) })
+	_ = w.cmd.Process.Kill() // it may have ended already
+	_ = w.out.Close()        // whoever inherited the other end writes to nobody
+}
+
+// close asks the worker to stop, kills it after a grace, and waits.
+func (w *worker) close() {
+	timer := time.AfterFunc(graceTime, w.kill)
+	defer timer.Stop()
+	w.once.Do(func() { close(w.gone) })
+	if line, err := appendMessage(nil, message{Type: typeStop}); err == nil {
+		_, _ = w.in.Write(line) // it may have ended already
+	}
+	_ = w.in.Close() // an end that asks as well
+	<-w.ended
 }
 
 // alive reports whether the process runs still.
