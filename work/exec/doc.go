@@ -1,2 +1,119 @@
-// Package exec runs units of work in sandboxed child processes.
+// Package exec runs units of work: WebAssembly modules, and native commands
+// that the owner of the machine allowed, in child processes that get at nothing
+// but their unit. It also runs the hive's own programs: sources, which make
+// units and judge results. All of them speak one line protocol, so that they
+// can be written in any language.
+//
+// # The line protocol
+//
+// A worker is a program that reads lines from its standard input and writes
+// lines to its standard output. Each line is one JSON object in UTF-8, ended by
+// a newline, of at most 1 MiB; "type" says what it is. What is written to
+// standard error is for people. Flush after every line.
+//
+// The first line is hello; answer it with ready, within 30 s. Then comes work,
+// one unit at a time; answer it with result or error, with its id. Pass over
+// lines of types and fields that you do not know. End, with exit code 0, after
+// stop, and when the input ends; 10 s later you are killed.
+//
+//	to a worker
+//	 {"type":"hello","proto":1,"context":V}                     context: what the project says to all its workers; left out when it says nothing
+//	 {"type":"work","id":N,"seq":N,"input":V,"files":{NAME:PATH}}  seq: the place of the unit in the project; files: to be read, left out when there are none
+//	 {"type":"ping","id":N}                                     only between units
+//	 {"type":"error","code":"protocol","message":S}             your last line is none; it is passed over, and the third of them is your end
+//	 {"type":"stop"}
+//
+//	from a worker
+//	 {"type":"ready","proto":1}
+//	 {"type":"result","id":N,"data":V}
+//	 {"type":"error","id":N,"code":S,"message":S,"retryable":B}  the unit cannot be done; the next one may come
+//	 {"type":"progress","id":N,"p":F,"s":S}                     p: 0 to 100 percent; s: a word or two
+//	 {"type":"log","message":S}                                 the same as a line on standard error
+//	 {"type":"pong","id":N}
+//
+// V is any JSON value, N a whole number, F a number, S a text of which the first
+// line and 256 bytes are shown, B true or false. A whole worker, in Python:
+//
+//	import json, sys
+//	for text in sys.stdin:
+//	    line = json.loads(text)
+//	    if line["type"] == "hello":
+//	        print(json.dumps({"type": "ready", "proto": 1}), flush=True)
+//	    elif line["type"] == "work":
+//	        print(json.dumps({"type": "result", "id": line["id"], "data": line["input"] ** 2}), flush=True)
+//	    elif line["type"] == "stop":
+//	        break
+//
+// Bees are believed when they agree. So a result must follow from the unit (its
+// input, its files, the context) alone: no clock, no randomness that the unit
+// does not seed, nothing left from the unit before. Write numbers and the keys
+// of objects always in the same way.
+//
+// testdata has workers and sources in Python and Go, and package exectest tests
+// any worker: see its comment.
+//
+// # Modules
+//
+// A module is a WASI preview 1 command: it exports _start and imports functions
+// of wasi_snapshot_preview1 only. It is a worker like any other, except that it
+// gets an instance of its own for every unit, so that nothing is left from the
+// last one: it reads hello, one work with id 1, and stop, and ends. Its files
+// are in /in. Clocks stand at the same time for everyone and advance by the
+// reading, random numbers are the same for everyone, there are no arguments,
+// no environment, no network, and no other files.
+//
+// Fuel is how many instructions it executed; package meter says exactly how
+// that is counted. The same module, input and limits give the same result and
+// the same fuel on all machines, with one exception: the bits of a NaN. A module
+// that may show them (through memory, or i32.reinterpret_f32 and its like) is
+// to make them the same first.
+//
+// # Limits
+//
+// Of a unit: fuel, memory (256 MiB), bytes of output (1 MiB), wall clock (1 min);
+// its input fits in 1 MiB less 64 KiB. The first three decide what comes out.
+// Output counts all bytes on standard output. Of a module: 64 MiB, and to
+// compile it 1 min and 2 GiB. The cache of compiled modules has 1 GiB, and drops
+// what was not used for the longest time.
+//
+// # The sandbox
+//
+// This program executes itself: [BeChild]. A child applies to itself, and then
+// becomes a guest (which runs one module), a compiler (one module, once), or a
+// native command:
+//
+//	limits      RLIMIT_DATA, NOFILE, FSIZE, CORE, MEMLOCK; priority 19
+//	namespaces  user, network, processes, messages, names: no interface but a dead loopback; when its first process ends, all do
+//	landlock    files: the system's libraries and programs, its own folder, what the owner listed; TCP; abstract sockets, signals (version 4 and later)
+//	seccomp     no sockets, no new processes, no namespaces, no memory that RLIMIT_DATA does not count, no rare calls
+//
+// A module has walls of its own: it can call nothing but WASI. So a guest runs
+// with those layers that the machine has. A native command runs with all of
+// them or not at all ([ErrSandbox]); it has threads and no processes of its
+// own. [Layers] tells which hold. Except on Linux only the process does.
+//
+// A guest cannot be interrupted, and while it runs the collector of its process
+// cannot: hence a process, which is killed when time is over. A compiler writes
+// the folder of one module in the cache; a guest only reads there.
+//
+// # What is not promised
+//
+// That a unit cannot slow down the machine: its priority is the lowest, but it
+// shares caches and memory bandwidth. That it learns nothing of the machine: a
+// native command sees the kernel's version, the system's libraries and the names
+// and sizes of files, and can measure time; a module cannot. That a native
+// command fills no disk: one file has at most 1 GiB, and its folder is emptied
+// after every unit, but until then it may write many. That a module ends alike
+// everywhere when it recurses too deep: how deep depends on the processor.
+//
+// # Folder
+//
+//	modules/SHA256-metered   compiled modules, wazero's files among them; written by compilers only
+//	modules/SHA256-plain
+//	modules/new-*            a compiler at work; removed at start
+//	worker-*/in, out         the box of a worker: the files of its unit, and what a command writes; removed with it
+//
+// # Papers
+//
+// Haas et al., Bringing the Web up to Speed with WebAssembly, PLDI 2017.
 package exec
