@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 )
 
 // hostileWord is the first argument of the test binary as a hostile worker.
@@ -35,6 +34,8 @@ func hostile(way string) {
 			fmt.Fprintln(out, `{"type":"ready","proto":1}`)
 		case typeWork:
 			misbehave(way, m, out)
+		case typeValidate:
+			misbehave(way, m, out)
 		case typeStop:
 			return
 		}
@@ -47,7 +48,7 @@ func hostile(way string) {
 func misbehave(way string, m message, out io.Writer) {
 	switch way {
 	case "hangs":
-		time.Sleep(time.Hour)
+		_, _ = io.Copy(io.Discard, os.Stdin)
 	case "dies":
 		os.Exit(3)
 	case "panics":

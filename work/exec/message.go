@@ -45,7 +45,7 @@ type message struct {
 	Type    string            `json:"type"`
 	Proto   int               `json:"proto,omitempty"`
 	ID      uint64            `json:"id,omitempty"`
-	Seq     uint64            `json:"seq,omitempty"`
+	Seq     *uint64           `json:"seq,omitempty"`
 	Context json.RawMessage   `json:"context,omitempty"`
 	Input   json.RawMessage   `json:"input,omitempty"`
 	Files   map[string]string `json:"files,omitempty"`

@@ -13,10 +13,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden lines anew")
 
+var nine = uint64(9)
+
 // lines is one line of every type, with all that it may have.
 var lines = []message{
 	{Type: typeHello, Proto: 1, Context: []byte(`{"a":[1,2]}`)},
-	{Type: typeWork, ID: 1, Seq: 7, Input: []byte(`"<&>"`), Files: map[string]string{"a": "/in/a"}},
+	{Type: typeWork, ID: 1, Seq: new(uint64), Input: []byte(`"<&>"`), Files: map[string]string{"a": "/in/a"}},
 	{Type: typePing, ID: 2},
 	{Type: typeStop},
 	{Type: typeReady, Proto: 1},
@@ -30,7 +32,7 @@ var lines = []message{
 	{Type: typeNone, ID: 3, Again: 1.5},
 	{Type: typeValidate, ID: 4, Results: []json.RawMessage{[]byte(`1`), []byte(`[2]`)}},
 	{Type: typeVerdict, ID: 4, Valid: true, Data: []byte(`1`)},
-	{Type: typeChunk, ID: 5, Seq: 9, Data: []byte(`1`)},
+	{Type: typeChunk, ID: 5, Seq: &nine, Data: []byte(`1`)},
 	{Type: typeOK, ID: 5},
 }
 

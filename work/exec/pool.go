@@ -27,9 +27,11 @@ type Pool struct {
 	cache  *cache
 	slots  *semaphore.Weighted
 
-	mu     sync.Mutex
-	idle   []*warm // the longest unused first
-	closed bool
+	mu      sync.Mutex
+	idle    []*warm          // the longest unused first
+	busy    map[*worker]bool // those with a unit
+	resumed chan struct{}    // closed at the end of a pause; nil: there is none
+	closed  bool
 }
 
 // warm is a worker without work.
@@ -51,7 +53,7 @@ func New(config Config) (*Pool, error) {
 	if err := removeBoxes(config.Dir); err != nil {
 		return nil, err
 	}
-	return &Pool{config: config, cache: cache, slots: semaphore.NewWeighted(int64(config.Slots))}, nil
+	return &Pool{config: config, cache: cache, slots: semaphore.NewWeighted(int64(config.Slots)), busy: map[*worker]bool{}}, nil
 }
 
 // Load checks a module, compiles it, metered or not, and keeps it in the cache,
@@ -144,6 +146,10 @@ func (p *Pool) do(ctx context.Context, w *worker, u Unit) (result Result, err er
 			err = errors.Join(err, e)
 		}
 	}()
+	if err := p.begin(ctx, w); err != nil {
+		return Result{}, err
+	}
+	defer p.end(w)
 	paths, err := w.box.fill(u.Files)
 	if err != nil {
 		return Result{}, err
@@ -183,7 +189,12 @@ func (p *Pool) startIn(ctx context.Context, b *box, program Program, limits Limi
 			return nil, ErrNotLoaded
 		}
 		c := confinement{Read: []string{dir, b.in()}, Memory: limits.Memory + childMemory}
-		return p.child(ctx, c, roleGuest, guestSpec{Dir: dir, Files: b.in(), Metered: limits.Fuel > 0}, s)
+		w, err := p.child(ctx, c, roleGuest, guestSpec{Dir: dir, Files: b.in(), Metered: limits.Fuel > 0}, s)
+		if errors.Is(err, ErrModule) || errors.Is(err, ErrDied) {
+			// It was compiled, and is not what it was.
+			err = errors.Join(ErrNotLoaded, err, p.cache.drop(variant{program.Module, limits.Fuel > 0}))
+		}
+		return w, err
 	}
 	i := slices.IndexFunc(p.config.Commands, func(c Command) bool { return c.Name == program.Command })
 	if i < 0 {

@@ -92,7 +92,7 @@ func (s *Source) Validate(ctx context.Context, results []json.RawMessage) (json.
 // Chunk hands over a datachunk. Once it returns nil the program has it, by its
 // own word; after an error it may have it, and gets it again.
 func (s *Source) Chunk(ctx context.Context, seq uint64, data json.RawMessage) error {
-	if _, err := s.ask(ctx, message{Type: typeChunk, Seq: seq, Data: data}, typeOK); err != nil {
+	if _, err := s.ask(ctx, message{Type: typeChunk, Seq: &seq, Data: data}, typeOK); err != nil {
 		return fmt.Errorf("datachunk %d: %w", seq, err)
 	}
 	return nil

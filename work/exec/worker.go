@@ -42,6 +42,7 @@ type worker struct {
 	once  sync.Once     // for gone
 	ended chan struct{} // closed when the process was waited for
 	tail  tail
+	clock clock
 
 	lastID  uint64
 	strikes int
@@ -205,13 +206,14 @@ func (w *worker) failure(m message) *Failure {
 
 // do has the worker do a unit, whose files are where paths says.
 func (w *worker) do(ctx context.Context, u Unit, paths map[string]string) (Result, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, u.Limits.Wall, fail(CodeWall, "not done after %v", u.Limits.Wall))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer w.clock.start(u.Limits.Wall, func() { cancel(fail(CodeWall, "not done after %v", u.Limits.Wall)) })()
 	w.tail.tell(u.Log)
 	defer w.tail.tell(nil)
 	began := time.Now()
 	room := u.Limits.Output
-	m := message{Type: typeWork, Seq: u.Seq, Input: u.Input, Files: paths}
+	m := message{Type: typeWork, Seq: &u.Seq, Input: u.Input, Files: paths}
 	if w.ours {
 		m.Limits = &u.Limits
 	}
