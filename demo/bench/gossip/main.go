@@ -7,7 +7,7 @@
 //
 // Each scenario of each participant is a process of its own, so that its CPU and
 // memory are its own and a hostile message kills nothing else. When it is
-// interrupted, it tells what it has. Worlds of Go
+// interrupted, it tells what it has, and with -json it goes on there next time. Worlds of Go
 // participants are this program again, with the word "world"; that of
 // gossipmonger is run by node.
 package main
@@ -63,7 +63,7 @@ func parse(args []string) (options, error) {
 	scenarios := f.String("scenarios", "", "only these `names`, separated by commas")
 	f.IntVar(&o.seeds, "seeds", 5, "runs of each, with different dice")
 	f.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "worlds at the same time")
-	f.StringVar(&o.jsonFile, "json", "", "write all figures of all runs to `file`")
+	f.StringVar(&o.jsonFile, "json", "", "keep all figures in `file`; what is in it already is not played again")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -104,16 +104,37 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	began := time.Now()
-	results, failed := playAll(ctx, o, players)
+	have, err := load(o.jsonFile)
+	if err != nil {
+		return err
+	}
+	results, failed := playAll(ctx, o, players, have)
 	printTables(os.Stdout, o, players, results)
 	for _, why := range skipped {
 		fmt.Printf("\nSKIPPED %s\n", why)
 	}
-	fmt.Printf("\n%d worlds in %.0f s, %d at a time, on %s/%s with %d processors, %s\n",
-		len(results), time.Since(began).Seconds(), o.jobs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
-	return errors.Join(failed, save(o.jsonFile, results))
+	fmt.Printf("\n%d worlds, %d of them now in %.0f s, %d at a time, on %s/%s with %d processors, %s\n",
+		len(results), len(results)-len(have), time.Since(began).Seconds(), o.jobs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	return failed
 }
 
+// load returns the results that an earlier run has saved.
+func load(file string) ([]result, error) {
+	data, err := os.ReadFile(file)
+	if file == "" || errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var results []result
+	if err := json.Unmarshal(data, &results); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return results, nil
+}
+
+// save writes results to file, whole or not at all.
 func save(file string, results []result) error {
 	if file == "" {
 		return nil
@@ -122,5 +143,8 @@ func save(file string, results []result) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, append(data, '\n'), 0o644)
+	if err := os.WriteFile(file+".new", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }

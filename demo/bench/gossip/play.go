@@ -27,7 +27,7 @@ type result struct {
 	Seed        uint64           `json:"seed"`
 	Values      measure.Values   `json:"values,omitempty"`
 	Verdict     *measure.Verdict `json:"verdict,omitempty"`
-	Wall        float64          `json:"wall"` // seconds that it took
+	CPU         float64          `json:"cpu"` // seconds that its world took
 }
 
 // hostileNodes is the size of the meshes that are attacked.
@@ -54,40 +54,46 @@ func plans(o options) []plan.Plan {
 	return all
 }
 
-// playAll plays everything that o asks for with every player. With an error it
-// returns the results there are.
-func playAll(ctx context.Context, o options, players []player) ([]result, error) {
-	all := plans(o)
-	total := len(all) * len(players)
+// playAll plays everything that o asks for with every player, but for what is
+// in have, and returns the results of both; also with an error.
+func playAll(ctx context.Context, o options, players []player, have []result) ([]result, error) {
 	var mu sync.Mutex
-	var results []result
+	results := slices.Clone(have)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(o.jobs)
-	for i := range total {
-		p, who := all[i/len(players)], players[i%len(players)]
-		group.Go(func() error {
-			r, err := play(ctx, p, who)
-			if err != nil {
-				return err
+	for _, p := range plans(o) {
+		for _, who := range players {
+			if slices.ContainsFunc(have, func(r result) bool { return r.is(p, who) }) {
+				continue
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			results = append(results, r)
-			fmt.Fprintf(os.Stderr, "%4d/%d  %6.1f s  %-12s %-9s N=%d seed %d\n", len(results), total, r.Wall, r.Participant, r.Scenario, r.Nodes, r.Seed)
-			return nil
-		})
+			group.Go(func() error {
+				r, err := play(ctx, p, who)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				results = append(results, r)
+				fmt.Fprintf(os.Stderr, "%4d  %6.1f s  %-12s %-9s N=%d seed %d\n", len(results), r.CPU, r.Participant, r.Scenario, r.Nodes, r.Seed)
+				return save(o.jsonFile, results)
+			})
+		}
 	}
 	err := group.Wait()
 	return results, err
+}
+
+// is reports whether r is the result of a plan and a player.
+func (r result) is(p plan.Plan, who player) bool {
+	return r.Participant == who.name && r.Scenario == p.Name && r.Nodes == p.Nodes && r.Seed == p.Seed
 }
 
 // play runs one world in a process of its own. That a world dies is an error
 // unless it was attacked.
 func play(ctx context.Context, p plan.Plan, who player) (result, error) {
 	r := result{Participant: who.name, Scenario: p.Name, Nodes: p.Nodes, Seed: p.Seed}
-	began := time.Now()
-	events, err := watch(ctx, p, who)
-	r.Wall = time.Since(began).Seconds()
+	events, cpu, err := watch(ctx, p, who)
+	r.CPU = cpu.Seconds()
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}
@@ -103,11 +109,11 @@ func play(ctx context.Context, p plan.Plan, who player) (result, error) {
 	return r, nil
 }
 
-// watch plays p and returns its journal.
-func watch(ctx context.Context, p plan.Plan, who player) ([]journal.Event, error) {
+// watch plays p and returns its journal, and the CPU time of the world.
+func watch(ctx context.Context, p plan.Plan, who player) ([]journal.Event, time.Duration, error) {
 	input, err := json.Marshal(p)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var complaints bytes.Buffer
 	c := exec.CommandContext(ctx, who.command[0], who.command[1:]...)
@@ -115,14 +121,14 @@ func watch(ctx context.Context, p plan.Plan, who player) ([]journal.Event, error
 	c.Stdin, c.Stderr = bytes.NewReader(input), &complaints
 	out, err := c.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := c.Start(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	events, err := journal.Read(out)
 	if failed := c.Wait(); err != nil && failed != nil {
 		err = fmt.Errorf("%w: %w: %.2000s", err, failed, complaints.Bytes())
 	}
-	return events, err
+	return events, c.ProcessState.UserTime() + c.ProcessState.SystemTime(), err
 }

@@ -170,4 +170,8 @@ func TestNeverInJSON(t *testing.T) {
 	if err != nil || string(data) != `{"a":"never","b":1.5}` {
 		t.Errorf("%s, %v", data, err)
 	}
+	var back Values
+	if err := json.Unmarshal(data, &back); err != nil || back["a"] != Never || back["b"] != 1.5 {
+		t.Errorf("read back %v, %v", back, err)
+	}
 }

@@ -23,6 +23,15 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(v))
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (v *Value) UnmarshalJSON(data []byte) error {
+	if string(data) == `"never"` {
+		*v = Never
+		return nil
+	}
+	return json.Unmarshal(data, (*float64)(v))
+}
+
 // Metric is one row of the comparison.
 type Metric struct {
 	Name  string // in JSON
