@@ -40,6 +40,6 @@ func playWorld(name string) {
 }
 
 func die(err error) {
-	fmt.Fprintln(os.Stderr, "world:", err)
+	fmt.Fprintln(os.Stderr, "gossip:", err)
 	os.Exit(1)
 }

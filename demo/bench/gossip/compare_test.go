@@ -18,14 +18,14 @@ func TestWorldOfNode(t *testing.T) {
 		t.Skip(err)
 	}
 	t.Chdir("..")
-	script, err := findGossipmonger(t.Context(), false)
+	folder, err := findGossipmonger(t.Context(), false)
 	if err != nil {
 		t.Skip(err)
 	}
 	size := plan.ShortSize
 	size.Hot, size.Updates = 2000, 5
 	play := func(name string) measure.Values {
-		r, err := play(context.Background(), plan.New(name, 3, 1, size), player{gossipmonger, []string{"node", script}, nil})
+		r, err := play(context.Background(), plan.New(name, 3, 1, size), player{name: gossipmonger, command: []string{"node", folder + "/world.js"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%v was taken", args)
 		}
 	}
-	if o, _ = parse(nil); len(plans(o)) != 5*5*len(plan.Scenarios)+len(plan.Probes) {
+	if o, _ = parse(nil); len(plans(o)) != 5*5*len(plan.Scenarios)+len(plan.Probes)+len(liveSizes) {
 		t.Errorf("%d plans", len(plans(o)))
 	}
 }

@@ -27,12 +27,19 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/batchain/batchain/demo/bench/gossip/participant"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "world" {
 		playWorld(os.Args[2])
+	}
+	if len(os.Args) == 3 && os.Args[1] == "node" {
+		if err := participant.RunLive(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			die(err)
+		}
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -78,6 +85,9 @@ func parse(args []string) (options, error) {
 		o.sizes = append(o.sizes, n)
 	}
 	all := slices.Concat(plan.Scenarios, plan.Probes)
+	if !o.short { // real time takes its time
+		all = append(all, plan.Live)
+	}
 	o.participants, o.scenarios = split(*participants, nil), split(*scenarios, all)
 	for _, name := range o.scenarios {
 		if !slices.Contains(all, name) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
+	"github.com/batchain/batchain/demo/bench/gossip/live"
 	"github.com/batchain/batchain/demo/bench/gossip/measure"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -27,8 +28,11 @@ type result struct {
 	Seed        uint64           `json:"seed"`
 	Values      measure.Values   `json:"values,omitempty"`
 	Verdict     *measure.Verdict `json:"verdict,omitempty"`
-	CPU         float64          `json:"cpu"` // seconds that its world took
+	CPU         float64          `json:"cpu"` // seconds that its world took; not told of real time
 }
+
+// liveSizes are the meshes that are played in real time too.
+var liveSizes = []int{5, 10}
 
 // hostileNodes is the size of the meshes that are attacked.
 const hostileNodes = 5
@@ -40,7 +44,7 @@ func plans(o options) []plan.Plan {
 	for seed := range o.seeds {
 		for _, nodes := range slices.Backward(slices.Sorted(slices.Values(o.sizes))) {
 			for _, name := range o.scenarios {
-				if !slices.Contains(plan.Probes, name) {
+				if slices.Contains(plan.Scenarios, name) {
 					all = append(all, plan.New(name, nodes, uint64(seed+1), o.size))
 				}
 			}
@@ -49,6 +53,11 @@ func plans(o options) []plan.Plan {
 	for _, name := range o.scenarios {
 		if slices.Contains(plan.Probes, name) {
 			all = append(all, plan.New(name, hostileNodes, 1, o.size))
+		}
+	}
+	for _, nodes := range liveSizes {
+		if slices.Contains(o.scenarios, plan.Live) && slices.Contains(o.sizes, nodes) {
+			all = append(all, plan.New(plan.Live, nodes, 1, o.size))
 		}
 	}
 	return all
@@ -92,7 +101,14 @@ func (r result) is(p plan.Plan, who player) bool {
 // unless it was attacked.
 func play(ctx context.Context, p plan.Plan, who player) (result, error) {
 	r := result{Participant: who.name, Scenario: p.Name, Nodes: p.Nodes, Seed: p.Seed}
-	events, cpu, err := watch(ctx, p, who)
+	var events []journal.Event
+	var cpu time.Duration
+	var err error
+	if p.Name == plan.Live {
+		events, err = live.Play(ctx, p, who.node, who.env)
+	} else {
+		events, cpu, err = watch(ctx, p, who)
+	}
 	r.CPU = cpu.Seconds()
 	if ctx.Err() != nil {
 		return r, ctx.Err()

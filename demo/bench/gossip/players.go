@@ -16,8 +16,9 @@ import (
 // plan and writes a journal.
 type player struct {
 	name    string
-	command []string
+	command []string // plays a world
 	env     []string
+	node    []string // lives as one node in real time
 }
 
 // gossipmonger is the one participant that is not written in Go.
@@ -41,32 +42,31 @@ func findPlayers(ctx context.Context, wanted []string, install bool) (players []
 		case len(wanted) > 0 && !slices.Contains(wanted, name):
 		case name != gossipmonger:
 			// Worlds are single-threaded, as those of node are.
-			players = append(players, player{name, []string{self, "world", name}, []string{"GOMAXPROCS=1"}})
+			players = append(players, player{name, []string{self, "world", name}, []string{"GOMAXPROCS=1"}, []string{self, "node", name}})
 		default:
-			script, err := findGossipmonger(ctx, install)
+			folder, err := findGossipmonger(ctx, install)
 			if err != nil {
 				skipped = append(skipped, fmt.Sprintf("%s: %v", name, err))
 				continue
 			}
-			players = append(players, player{name, []string{"node", script}, nil})
+			players = append(players, player{name, []string{"node", folder + "/world.js"}, nil, []string{"node", folder + "/live.js"}})
 		}
 	}
 	return players, skipped, nil
 }
 
-// findGossipmonger returns the script that plays gossipmonger's world, when all
-// is there that it needs; with install, npm may fetch what is not.
+// findGossipmonger returns the folder of gossipmonger's scripts, when all is there
+// that they need; with install, npm may fetch what is not.
 func findGossipmonger(ctx context.Context, install bool) (string, error) {
 	const folder = "gossip/gossipmonger"
-	script := filepath.Join(folder, "world.js")
-	if _, err := os.Stat(script); err != nil {
+	if _, err := os.Stat(folder); err != nil {
 		return "", fmt.Errorf("run this in the folder demo/bench: %w", err)
 	}
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(filepath.Join(folder, "node_modules", gossipmonger)); err == nil {
-		return script, nil
+		return folder, nil
 	}
 	if !install {
 		return "", fmt.Errorf("it is not installed; npm ci in %s does it, and so does a run without -short", folder)
@@ -76,5 +76,5 @@ func findGossipmonger(ctx context.Context, install bool) (string, error) {
 	if out, err := ci.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm ci: %w: %.400s", err, out)
 	}
-	return script, nil
+	return folder, nil
 }

@@ -6,10 +6,16 @@ const fs = require('fs');
 const clock = require('./clock.js');
 
 let lines = [];
+let most = 4096; // lines that wait
+
+// unbuffered makes every line go out at once.
+function unbuffered() {
+  most = 1;
+}
 
 function write(event) {
   lines.push(JSON.stringify({ t: Math.round(clock.now() * 1000) / 1000, ...event }));
-  if (lines.length >= 4096) flush();
+  if (lines.length >= most) flush();
 }
 
 function flush() {
@@ -31,4 +37,4 @@ function cost() {
   write({ e: 'cost', cpu: (used.userCPUTime + used.systemCPUTime) / 1e6, rss: used.maxRSS * 1024 });
 }
 
-module.exports = { write, flush, cost };
+module.exports = { unbuffered, write, flush, cost };

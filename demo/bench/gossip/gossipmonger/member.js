@@ -6,6 +6,7 @@ const TcpTransport = require('gossipmonger-tcp-transport');
 const clock = require('./clock.js');
 const journal = require('./journal.js');
 
+// place is where a node is in a world.
 const place = (index) => ({ id: `n${index}`, transport: { host: `n${index}`, port: 9742 } });
 
 // indexOf is a node's number; a peer that nobody runs has one that no node has.
@@ -16,9 +17,10 @@ function indexOf(id) {
 
 class Member {
   // disk is what a former life left: the options that gossipmonger offers to
-  // begin with.
-  constructor(index, network, disk) {
+  // begin with. placeOf tells where nodes are.
+  constructor(index, disk, placeOf = place) {
     this.index = index;
+    this.placeOf = placeOf;
     this.over = false;
     this.live = new Map(); // peer's index -> whether it is taken for live
     this.values = new Map(); // 'peer key' -> value
@@ -26,8 +28,8 @@ class Member {
   }
 
   begin(disk) {
-    const { id, transport } = place(this.index);
-    const seeds = this.index === 0 ? [] : [place(0)];
+    const { id, transport } = this.placeOf(this.index);
+    const seeds = this.index === 0 ? [] : [this.placeOf(0)];
     this.gossip = new Gossipmonger({ id, transport, ...disk }, { seeds, transport: TcpTransport.listen(transport) });
     this.gossip.on('error', () => {});
     this.gossip.on('new peer', (peer) => this.believe(peer.id, true));

@@ -28,7 +28,7 @@ const knowsAll = (m) => [...lives.keys()].every((peer) => peer === m.index || m.
 
 function start(step) {
   const disk = step.fresh ? undefined : disks.get(step.node);
-  lives.set(step.node, new Member(step.node, network, disk));
+  lives.set(step.node, new Member(step.node, disk));
 }
 
 function crash(index) {

@@ -48,7 +48,8 @@ const (
 
 // Writer writes a journal. It may be used from any goroutine.
 type Writer struct {
-	began time.Time
+	began   time.Time
+	through bool // every line at once
 
 	mu    sync.Mutex
 	out   *bufio.Writer
@@ -62,6 +63,13 @@ func NewWriter(w io.Writer) *Writer {
 	return &Writer{began: time.Now(), out: out, lines: json.NewEncoder(out)}
 }
 
+// NewUnbufferedWriter returns a journal of which every line is written at once.
+func NewUnbufferedWriter(w io.Writer) *Writer {
+	j := NewWriter(w)
+	j.through = true
+	return j
+}
+
 // Write adds a line, with the time of now. What fails is told by Flush. A step
 // is written through at once, so that little is lost with a world that dies.
 func (w *Writer) Write(e Event) {
@@ -70,7 +78,7 @@ func (w *Writer) Write(e Event) {
 	e.At = float64(time.Since(w.began).Microseconds()) / 1000
 	e.Value = strings.TrimRight(e.Value, "x")
 	w.err = errors.Join(w.err, w.lines.Encode(e))
-	if e.Kind == Step {
+	if e.Kind == Step || w.through {
 		w.err = errors.Join(w.err, w.out.Flush())
 	}
 }

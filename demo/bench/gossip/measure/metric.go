@@ -46,6 +46,7 @@ const (
 	deaths   = "Deaths and returns"
 	mistakes = "Mistakes"
 	cost     = "Cost"
+	live     = "Real time, a process a node"
 )
 
 // Metrics are all figures, in the order of the table. A lower one is better.
@@ -91,6 +92,15 @@ var Metrics = []Metric{
 	{"idle_cpu", "idle: CPU ms a node and minute, simulation included", cost},
 	{"busy_cpu", "… with that writer", cost},
 	{"rss", "peak memory of the whole world / N, MiB a node", cost},
+
+	{"live_join", "N join at once: all know all, s", live},
+	{"live_update_all", "update seen by all, median, s", live},
+	{"live_update_all_max", "… the slowest", live},
+	{"live_detect_median", "SIGKILL: half know, s", live},
+	{"live_detect_last", "… all know", live},
+	{"live_return", "back, with nothing: all know, s", live},
+	{"live_cpu", "idle: CPU ms a node and minute", live},
+	{"live_rss", "peak memory of a node, MiB", live},
 }
 
 // quantile returns the value below which the part q of sorted figures lies.

@@ -37,6 +37,8 @@ func Of(p plan.Plan, events []journal.Event) Values {
 		r.hot(v)
 		r.costs(v)
 		r.mistakes(v, "idle", "joined", "hot")
+	case plan.Live:
+		r.live(v)
 	case "crash":
 		r.crash(v)
 	case "leave":

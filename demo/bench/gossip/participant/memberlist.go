@@ -24,32 +24,35 @@ func memberlistLAN() world.Participant {
 }
 
 type memberlistMember struct {
-	node      *world.Node
-	list      *memberlist.Memberlist
-	transport *memberlistTransport
-	done      context.Context
-	stop      context.CancelFunc
-	tasks     sync.WaitGroup
+	node    *world.Node
+	list    *memberlist.Memberlist
+	address func(node int) string
+	done    context.Context
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
 
 	mu   sync.Mutex
 	meta []byte
 }
 
 func startMemberlist(n *world.Node) (world.Member, error) {
-	m := &memberlistMember{node: n, transport: newMemberlistTransport(n.Fabric, n.Index)}
-	m.done, m.stop = context.WithCancel(context.Background())
 	c := memberlist.DefaultLANConfig()
+	c.Transport = newMemberlistTransport(n.Fabric, n.Index)
+	return runMemberlist(n, c, func(node int) string { return fabric.Addr(node).String() })
+}
+
+// runMemberlist starts a node that has its place in the network in c and knows
+// where the others are.
+func runMemberlist(n *world.Node, c *memberlist.Config, address func(node int) string) (world.Member, error) {
+	m := &memberlistMember{node: n, address: address}
+	m.done, m.stop = context.WithCancel(context.Background())
 	c.Name = memberlistName(n.Index)
-	c.Transport = m.transport
 	c.Events, c.Delegate = m, m
 	c.LogOutput = io.Discard
-	list, err := memberlist.Create(c)
-	if err != nil {
+	var err error
+	if m.list, err = memberlist.Create(c); err != nil {
 		return nil, err
 	}
-	m.mu.Lock()
-	m.list = list
-	m.mu.Unlock()
 	if len(n.Through) > 0 {
 		m.tasks.Go(m.join)
 	}
@@ -60,7 +63,7 @@ func startMemberlist(n *world.Node) (world.Member, error) {
 func (m *memberlistMember) join() {
 	var through []string
 	for _, seed := range m.node.Through {
-		through = append(through, memberlistName(seed)+"/"+fabric.Addr(seed).String())
+		through = append(through, memberlistName(seed)+"/"+m.address(seed))
 	}
 	for m.done.Err() == nil {
 		if joined, _ := m.list.Join(through); joined > 0 {

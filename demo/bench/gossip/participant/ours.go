@@ -35,6 +35,10 @@ type oursMember struct {
 }
 
 func startOurs(n *world.Node) (world.Member, error) {
+	return runOurs(n, newOursTransport(n.Fabric, n.Index))
+}
+
+func runOurs(n *world.Node, transport gossip.Transport) (*oursMember, error) {
 	store, ok := n.Disk["store"].(gossip.Store)
 	if !ok {
 		store = gossip.NewMemoryStore()
@@ -47,7 +51,7 @@ func startOurs(n *world.Node) (world.Member, error) {
 	g, err := gossip.New(gossip.Config{
 		Key:       oursKey(n.Index),
 		Mesh:      oursMesh,
-		Transport: newOursTransport(n.Fabric, n.Index),
+		Transport: transport,
 		Store:     store,
 		Seeds:     func() []peer.ID { return seeds },
 		Rand:      rand.New(rand.NewPCG(n.Seed, 2)),

@@ -135,3 +135,21 @@ func (b *builder) hostile(probe string, flood int) {
 		Step{Do: AwaitSet, Node: v, Key: Status, Value: after, For: 2 * minute},
 		Step{Do: Mark, Name: "end"})
 }
+
+// live: rest, updates, a crash and a return, short enough to wait for.
+func (b *builder) live() {
+	b.join()
+	v := b.victim()
+	b.add(Step{Do: Mark, Name: "idle"}, Step{After: 20 * second, Do: Mark, Name: "updates"})
+	for range 20 {
+		b.add(Step{After: second, Do: Set, Node: b.rand.IntN(b.Nodes), Key: Status, Value: b.value()})
+	}
+	b.add(
+		Step{After: 10*second + b.moment(), Do: Mark, Name: "hot"},
+		Step{Do: Crash, Node: v},
+		Step{Do: AwaitDead, Node: v, For: 5 * minute},
+		Step{Do: Mark, Name: "return"},
+		Step{Do: Start, Node: v, Fresh: true},
+		Step{Do: AwaitLive, Node: v, For: minute},
+		Step{Do: Mark, Name: "end"})
+}

@@ -22,6 +22,9 @@ const (
 // Scenarios are the names of all schedules but those of the hostile suite.
 var Scenarios = []string{"spread", "crash", "leave", "restart", "partition", "pauses", "lossy"}
 
+// Live is the schedule that is played in real time, see package live.
+const Live = "live"
+
 // Probes are the attacks of the hostile suite, named for the faults of
 // gossipmonger and scuttlebutt that they look for.
 var Probes = []string{"ghost", "forge", "malformed", "flood", "future", "omission"}
@@ -50,11 +53,13 @@ func (s Size) watch(nodes int) int64 {
 }
 
 // New returns the plan of one scenario or probe for nodes nodes. The same
-// arguments give the same plan. It panics for a name that is in neither
-// [Scenarios] nor [Probes].
+// arguments give the same plan. It panics for a name that is not
+// [Live] and neither in [Scenarios] nor in [Probes].
 func New(name string, nodes int, seed uint64, size Size) Plan {
 	b := &builder{Plan: Plan{Name: name, Nodes: nodes, Seed: seed, Latency: 2}, rand: rand.New(rand.NewPCG(seed, uint64(nodes)))}
 	switch name {
+	case Live:
+		b.live()
 	case "spread":
 		b.spread(size)
 	case "crash":

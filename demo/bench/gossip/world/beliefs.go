@@ -1,10 +1,6 @@
 package world
 
-import (
-	"time"
-
-	"github.com/batchain/batchain/demo/bench/gossip/journal"
-)
+import "time"
 
 // belief is what one node holds for true.
 type belief struct {
@@ -30,11 +26,7 @@ func (w *world) believe(node, peer int, live bool) {
 		return
 	}
 	b.live[peer] = live
-	kind := journal.Dead
-	if live {
-		kind = journal.Live
-	}
-	w.journal.Write(journal.Event{Kind: kind, Node: node, Peer: peer})
+	journalTeller{w.journal}.believe(node, peer, live)
 	w.change()
 }
 
@@ -42,7 +34,7 @@ func (w *world) see(node, peer int, key, value string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.beliefs[node].values[fact{peer, key}] = value
-	w.journal.Write(journal.Event{Kind: journal.Value, Node: node, Peer: peer, Key: key, Value: value})
+	journalTeller{w.journal}.see(node, peer, key, value)
 	w.change()
 }
 

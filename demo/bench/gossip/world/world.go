@@ -113,7 +113,7 @@ func (w *world) start(index int, fresh bool) error {
 	if fresh || w.disks[index] == nil {
 		w.disks[index] = map[string]any{}
 	}
-	node := &Node{Index: index, Seed: w.plan.Seed<<16 + uint64(index), Nodes: w.plan.Nodes, Fabric: w.fabric, Disk: w.disks[index], world: w}
+	node := &Node{Index: index, Seed: w.plan.Seed<<16 + uint64(index), Nodes: w.plan.Nodes, Fabric: w.fabric, Disk: w.disks[index], tell: w}
 	if index != 0 {
 		node.Through = []int{0}
 	}
