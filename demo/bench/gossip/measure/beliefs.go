@@ -1,6 +1,8 @@
 package measure
 
 import (
+	"math"
+
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -37,15 +39,22 @@ func (r *run) allKnow(from float64) Value {
 
 func (r *run) joining(v Values, name string) { v.put(name, r.allKnow(0)) }
 
-// told returns, for every node but subject, how long after from it first took
-// subject for live, or for dead. Whoever never did is Never.
-func (r *run) told(kind journal.Kind, subject int, from float64) []Value {
+// told returns, for every node but subject, how long after from it took subject
+// for live, or for dead: at once if it did so already. Whoever did not until
+// some moment is Never.
+func (r *run) told(kind journal.Kind, subject int, from, until float64) []Value {
 	when := make([]Value, r.plan.Nodes)
 	for node := range when {
 		when[node] = Never
 	}
 	for _, e := range r.events {
-		if e.Kind == kind && e.Peer == subject && e.At >= from && when[e.Node] == Never {
+		switch {
+		case e.Peer != subject || (e.Kind != journal.Live && e.Kind != journal.Dead) || e.At >= until:
+		case e.At < from && e.Kind == kind:
+			when[e.Node] = 0
+		case e.At < from:
+			when[e.Node] = Never
+		case e.Kind == kind && when[e.Node] == Never:
 			when[e.Node] = seconds(from, e.At)
 		}
 	}
@@ -55,26 +64,28 @@ func (r *run) told(kind journal.Kind, subject int, from float64) []Value {
 // crash reads the two deaths and the return of the scenario.
 func (r *run) crash(v Values) {
 	crashes := r.steps(plan.Crash)
-	for i, at := range crashes {
-		times := r.told(journal.Dead, r.plan.Steps[at].Node, r.began[at])
-		if i == 0 {
-			v.put("detect_first", quantile(times, 0))
-			v.put("detect_median", quantile(times, 0.5))
-			v.put("detect_last", quantile(times, 1))
-			continue
-		}
+	back, returned := r.marks["return"]
+	if len(crashes) == 0 || !returned {
+		return
+	}
+	victim := r.plan.Steps[crashes[0]].Node
+	times := r.told(journal.Dead, victim, r.began[crashes[0]], back)
+	v.put("detect_first", quantile(times, 0))
+	v.put("detect_median", quantile(times, 0.5))
+	v.put("detect_last", quantile(times, 1))
+	second := math.Inf(1)
+	if len(crashes) > 1 {
+		second = r.began[crashes[1]]
+		times = r.told(journal.Dead, victim, second, math.Inf(1))
 		v.put("again_median", quantile(times, 0.5))
 		v.put("again_last", quantile(times, 1))
 	}
-	if since, ok := r.marks["return"]; ok {
-		times := r.told(journal.Live, r.plan.Steps[crashes[0]].Node, since)
-		v.put("return", quantile(times, 1))
-	}
+	v.put("return", quantile(r.told(journal.Live, victim, back, second), 1))
 }
 
 func (r *run) leave(v Values) {
 	for _, at := range r.steps(plan.Leave) {
-		v.put("leave_last", quantile(r.told(journal.Dead, r.plan.Steps[at].Node, r.began[at]), 1))
+		v.put("leave_last", quantile(r.told(journal.Dead, r.plan.Steps[at].Node, r.began[at], math.Inf(1)), 1))
 	}
 	for _, e := range r.events {
 		if e.Kind == journal.Skip {

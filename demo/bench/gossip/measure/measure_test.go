@@ -59,6 +59,8 @@ func expect(t *testing.T, got Values, want Values) {
 
 func TestCrash(t *testing.T) {
 	s := joined("crash")
+	s.add(5000, journal.Dead, 1, 2)
+	s.add(6000, journal.Live, 1, 2)
 	s.step(10_000, plan.Step{Do: plan.Crash, Node: 2})
 	s.add(16_000, journal.Dead, 0, 2)
 	s.add(18_000, journal.Dead, 1, 2)
@@ -70,6 +72,23 @@ func TestCrash(t *testing.T) {
 	s.mark(900_000, "end")
 	expect(t, Of(s.plan, s.events), Values{
 		"detect_first": 6, "detect_median": 8, "detect_last": 8, "return": 4, "again_median": Never, "again_last": Never,
+	})
+}
+
+// Whoever holds a node dead before it dies knows at once, and whoever never
+// noticed that it was gone knows at once that it is back.
+func TestCrashOfAPresumedDead(t *testing.T) {
+	s := joined("crash")
+	s.add(5000, journal.Dead, 0, 2)
+	s.step(10_000, plan.Step{Do: plan.Crash, Node: 2})
+	s.mark(100_000, "return")
+	s.add(101_000, journal.Live, 0, 2)
+	s.step(200_000, plan.Step{Do: plan.Crash, Node: 2})
+	s.add(201_000, journal.Dead, 0, 2)
+	s.add(203_000, journal.Dead, 1, 2)
+	s.mark(900_000, "end")
+	expect(t, Of(s.plan, s.events), Values{
+		"detect_first": 0, "detect_last": Never, "return": 1, "again_median": 3, "again_last": 3,
 	})
 }
 

@@ -59,7 +59,7 @@ var Metrics = []Metric{
 	{"update_p99", "… 99th percentile", updates},
 	{"update_all", "update seen by all, median, s", updates},
 	{"update_all_max", "… the slowest", updates},
-	{"update_missing", "updates not seen half a minute later, % of pairs", updates},
+	{"update_missing", "updates never seen, % of pairs", updates},
 	{"cold_all", "one update beside a writer of 80/s: seen by all, median, s", updates},
 	{"cold_all_max", "… the slowest", updates},
 	{"hot_lag_p50", "values behind that writer, median", updates},

@@ -41,7 +41,7 @@ type Size struct {
 
 // The sizes of a comparison.
 var (
-	FullSize  = Size{Idle: minute, Updates: 200, Hot: 30 * second, Watch: 60, Flood: 100_000}
+	FullSize  = Size{Idle: 2 * minute, Updates: 200, Hot: 30 * second, Watch: 60, Flood: 100_000}
 	ShortSize = Size{Idle: 30 * second, Updates: 20, Hot: 10 * second, Watch: 1, Flood: 5_000}
 )
 
