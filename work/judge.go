@@ -74,17 +74,21 @@ func credible(answers []Answer, threshold float64) verdict {
 	if nobody == 0 { // somebody is trusted without limit
 		nobody = math.SmallestNonzeroFloat64
 	}
-	sum, best := nobody, 0.0
+	sum, best, votes := nobody, 0.0, 0
 	var leader Digest
 	seen := map[Digest]bool{}
 	for _, a := range answers {
-		if seen[a.Digest] {
+		if a.Trust == 0 || seen[a.Digest] {
 			continue
 		}
 		seen[a.Digest] = true
-		odds := 1.0
+		odds, same := 1.0, 0
 		for _, b := range answers {
+			if b.Trust == 0 {
+				continue // says nothing, for nor against
+			}
 			if b.Digest == a.Digest {
+				same++
 				odds *= b.Trust
 			} else {
 				odds *= 1 - b.Trust
@@ -92,14 +96,24 @@ func credible(answers []Answer, threshold float64) verdict {
 		}
 		sum += odds
 		if odds > best {
-			best, leader = odds, a.Digest
+			best, leader, votes = odds, a.Digest, same
 		}
+	}
+	if votes > 1 {
+		threshold = 1 - agreed*(1-threshold)
 	}
 	if best/sum >= threshold {
 		return believe(answers, leader)
 	}
 	return verdict{more: 1}
 }
+
+// agreed is how much more doubt is allowed where several bees gave the answer. A
+// bee that cheats now and then does most harm alone, when it has a good
+// reputation; two that agree on something wrong must be of one gang and have met by
+// chance, while they are young. With the default, two bees of which nothing is
+// known suffice, so a mesh of two can work.
+const agreed = 20
 
 func believe(answers []Answer, digest Digest) verdict {
 	v := verdict{believed: true, digest: digest, marks: make([]AttemptState, len(answers))}

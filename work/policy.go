@@ -47,7 +47,9 @@ type Policy struct {
 	Errors   uint16  `cbor:"7,keyasint,omitempty"` // of the program in different bees, before the unit fails; 3
 	Networks uint16  `cbor:"8,keyasint,omitempty"` // members of a group from one /24 or /48; 2
 	Own      bool    `cbor:"9,keyasint,omitempty"` // the hive's own peer may be a member
-	// Threshold is the probability at which Credible believes; 0.99.
+	// Threshold is the probability at which Credible believes; 0.999. A bee is
+	// believed alone after Faulty/((1-Faulty)·e·(1-Threshold)) comparisons, 41 with the
+	// defaults; so young bees are dear, and old ones cheap.
 	Threshold float64 `cbor:"10,keyasint,omitempty"`
 	// Faulty is the share of bees that is expected to cheat at most; 0.1. Below
 	// it Credible keeps what it promises, above it does not.
@@ -71,7 +73,7 @@ func (p Policy) WithDefaults() Policy {
 	p.Attempts = cmp.Or(p.Attempts, min(MaxAttempts, max(32, 3*p.GroupMax)))
 	p.Errors = cmp.Or(p.Errors, 3)
 	p.Networks = cmp.Or(p.Networks, 2)
-	p.Threshold = cmp.Or(p.Threshold, 0.99)
+	p.Threshold = cmp.Or(p.Threshold, 0.999)
 	p.Faulty = cmp.Or(p.Faulty, 0.1)
 	p.Checks = cmp.Or(p.Checks, 0.05)
 	return p

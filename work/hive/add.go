@@ -102,32 +102,30 @@ func (t *turn) first(p *project, priority int) *queued {
 	return &l.ahead[0]
 }
 
-// refill reads on in what is on the disk.
+// refill reads on, in this turn's own view: a unit that has ended in it is gone.
 func (t *turn) refill(p *project, l *lane, priority uint8) error {
 	prefix := laneKey(p.id, priority)
 	l.more, l.ahead = false, nil
 	size := 0
-	return t.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 64})
-		defer it.Close()
-		for it.Seek(unitKey(p.id, priority, l.next)); it.ValidForPrefix(prefix); it.Next() {
-			if len(l.ahead) >= laneUnits || size >= laneBytes {
-				l.more = true
-				return nil
-			}
-			q := queued{seq: number(it.Item().Key())}
-			l.next = q.seq + 1
-			if p.open[q.seq] != nil {
-				continue
-			}
-			if err := it.Item().Value(func(row []byte) error { return decodeRow(row, &q.unit) }); err != nil {
-				return err
-			}
-			size += len(q.unit.Input)
-			l.ahead = append(l.ahead, q)
+	it := t.txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 64})
+	defer it.Close()
+	for it.Seek(unitKey(p.id, priority, l.next)); it.ValidForPrefix(prefix); it.Next() {
+		if len(l.ahead) >= laneUnits || size >= laneBytes {
+			l.more = true
+			return nil
 		}
-		return nil
-	})
+		q := queued{seq: number(it.Item().Key())}
+		l.next = q.seq + 1
+		if p.open[q.seq] != nil {
+			continue
+		}
+		if err := it.Item().Value(func(row []byte) error { return decodeRow(row, &q.unit) }); err != nil {
+			return err
+		}
+		size += len(q.unit.Input)
+		l.ahead = append(l.ahead, q)
+	}
+	return nil
 }
 
 // fresh takes the next unit that nobody has begun: of the highest priority, and
