@@ -199,11 +199,11 @@ func TestDeadlineEndsWhatIsRenewed(t *testing.T) {
 	p := terms(Policy{})
 	g := &Group{State: Open}
 	n := g.Lease(member(1), p, 0)
-	for now := int64(0); now < 9500; now += 500 {
-		if !g.Renew(n, p, 1, now) {
-			t.Fatalf("told to stop at %d", now)
+	for at := int64(0); at < 9500; at += 500 {
+		if !g.Renew(n, p, 1, at) {
+			t.Fatalf("told to stop at %d", at)
 		}
-		mustStep(t, p, g, now)
+		mustStep(t, p, g, at)
 	}
 	if d := mustStep(t, p, g, 10_000); len(d.Expired) != 1 {
 		t.Errorf("%+v at the deadline", d)

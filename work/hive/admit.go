@@ -2,7 +2,10 @@ package hive
 
 import (
 	"context"
+	"crypto/ed25519"
 	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/work"
 )
@@ -11,6 +14,9 @@ import (
 // is what it has to solve first, and nil otherwise. Until when it is admitted is in
 // Unix milliseconds. It returns [work.ErrRegistrationClosed] to who cannot be.
 func (h *Hive) Hello(ctx context.Context, m work.Member) (until int64, challenge *work.Challenge, err error) {
+	if err := wellFormed(m); err != nil {
+		return 0, nil, err
+	}
 	until, err = ask(ctx, h, 256, func(t *turn) (int64, error) {
 		if t.denied(m.Peer) {
 			return 0, work.ErrRegistrationClosed
@@ -41,6 +47,9 @@ func (h *Hive) Prove(ctx context.Context, m work.Member, proof work.Proof) (unti
 	if h.denied(m.Peer) || h.cfg.Closed {
 		return 0, work.ErrRegistrationClosed
 	}
+	if err := wellFormed(m); err != nil {
+		return 0, err
+	}
 	if err := h.doorman.Check(m.Peer, proof, h.cfg.Now()); err != nil {
 		return 0, err
 	}
@@ -49,10 +58,21 @@ func (h *Hive) Prove(ctx context.Context, m work.Member, proof work.Proof) (unti
 
 // Register admits m without proof: for bees of the hive's own process.
 func (h *Hive) Register(ctx context.Context, m work.Member) error {
+	if err := wellFormed(m); err != nil {
+		return err
+	}
 	return h.do(ctx, 256, func(t *turn) error {
 		t.register(m)
 		return nil
 	})
+}
+
+// wellFormed returns [work.ErrInvalidKey] unless m can stand in a row.
+func wellFormed(m work.Member) error {
+	if _, err := peer.IDFromBytes([]byte(m.Peer)); err != nil || len(m.Owner) > ed25519.PublicKeySize {
+		return work.ErrInvalidKey
+	}
+	return nil
 }
 
 func (t *turn) register(m work.Member) (until int64) {

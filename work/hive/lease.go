@@ -52,6 +52,9 @@ func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
 	if err := t.admitted(&m); err != nil {
 		return work.Batch{}, err
 	}
+	if err := t.expire(); err != nil {
+		return work.Batch{}, err
+	}
 	o := &handout{turn: t, bee: m, wish: wish, places: map[*project]uint16{}}
 	if wish.Resume {
 		o.resume()

@@ -1,6 +1,9 @@
 package hive
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // pace remembers how long the last attempts of a project took, in
 // milliseconds.
@@ -25,12 +28,12 @@ func (p *pace) mean() float64 {
 }
 
 // slow is when an attempt takes too long: three times what 95 of 100 took,
-// and 1 s at least.
+// and 1 s at least. Nothing is while few have ended.
 func (p *pace) slow() int64 {
-	const least = 1000
+	const least, few = 1000, 8
 	n := min(p.n, len(p.times))
-	if n == 0 {
-		return 10 * least
+	if n < few {
+		return math.MaxInt64
 	}
 	sorted := slices.Clone(p.times[:n])
 	slices.Sort(sorted)

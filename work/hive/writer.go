@@ -50,7 +50,10 @@ func ask[T any](ctx context.Context, h *Hive, size int, run func(*turn) (T, erro
 	}
 	select {
 	case err := <-o.done:
-		return found, err
+		if err != nil {
+			return none, err
+		}
+		return found, nil
 	case <-h.done:
 		return none, ErrStopped
 	case <-ctx.Done():
