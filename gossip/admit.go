@@ -40,26 +40,18 @@ func (c *core) admits(now time.Time, from peer.ID, who identity, h signedHead, i
 		c.counts.refusedMembers++
 		return false
 	}
-	if !c.makeRoom(who.peer()) {
+	if !c.makeRoom(who.peer(), who.short()) {
 		c.counts.refusedMembers++
 		return false
 	}
 	return true
 }
 
-// makeRoom reports whether there is room for one more member, and makes it if
-// that is worth it.
-func (c *core) makeRoom(peer.ID) bool {
-	return len(c.members) < c.opt.Neighbourhood+1
-}
-
-// wouldAdmit reports whether a member of which a digest speaks is worth asking
-// for.
-func (c *core) wouldAdmit(summary) bool { return len(c.members) < c.opt.Neighbourhood+1 }
-
 // admit takes in a member whose head has been verified.
 func (c *core) admit(now time.Time, who identity) *member {
 	m := &member{id: who.peer(), who: who, state: Unknown, known: now, since: now}
+	m.important = c.important(m.id)
+	c.order, c.hood.stale = nil, true
 	c.members[m.id], c.shorts[who.short()] = m, m
 	c.gone.Remove(m.id)
 	c.tell(Event{Kind: KindNew, Peer: m.id})

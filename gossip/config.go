@@ -66,7 +66,7 @@ type Options struct {
 	DeadPhi    float64       // phi above which it is dead when the probes failed: 8 [DEAD_PEER_PHI 8]
 	Window     int           // intervals that are remembered of a member, at most 1000: 200 [100]
 	Margin     time.Duration // silence that is granted to everybody: 1 s
-	Probing    time.Duration // for how long a suspect may answer a probe: 3500 ms
+	Probing    time.Duration // for how long a suspect may answer a probe: 2 s
 
 	Grace          time.Duration // after its last heartbeat a dead member is forgotten: 24 h
 	TombstoneGrace time.Duration // after which an own deletion is forgotten: 2 h
@@ -87,7 +87,7 @@ func (o Options) withDefaults() Options {
 	o.DeadPhi = cmp.Or(o.DeadPhi, 8)
 	o.Window = min(number(o.Window, 200), maxWindow)
 	o.Margin = max(cmp.Or(o.Margin, o.Interval), 0)
-	o.Probing = max(cmp.Or(o.Probing, 7*o.Interval/2), 0)
+	o.Probing = max(cmp.Or(o.Probing, 2*o.Interval), 0)
 	o.Grace = cmp.Or(o.Grace, 24*time.Hour)
 	o.TombstoneGrace = cmp.Or(o.TombstoneGrace, 2*time.Hour)
 	o.Neighbourhood = min(number(o.Neighbourhood, 128), maxMembers)

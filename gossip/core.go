@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"crypto/ed25519"
+	crand "crypto/rand"
 	"math/rand/v2"
 	"time"
 
@@ -24,14 +25,16 @@ type core struct {
 	own     own
 	members map[peer.ID]*member // self among them
 	shorts  map[short]*member
+	order   []*member // see sorted
 	roster  roster
+	hood    hood
 	remotes map[peer.ID]*remote
 	gone    gone
 	helping map[uint64]help
 	fresh   map[*member]uint64 // what is to be pushed: the version before the news
 
 	nextTick  time.Time
-	nextCheck time.Time // of suspects; zero: there are none
+	nextCheck time.Time // of everybody's silence
 	nextFlush time.Time // of fresh; zero: nothing is
 	lastFlush time.Time
 	rounds    uint64
@@ -70,11 +73,13 @@ type member struct {
 	contact  time.Time // when it was heard itself; zero: never
 	since    time.Time // when it came to its state
 	probed   time.Time // when it was probed last
+	called   time.Time // when it was called last as a stranger
 	retry    time.Time // a dead one is not called before
 	failures int       // calls since it died
 	expires  map[string]time.Time
 
 	doubted     bool // its state came in parts that did not fit: parts are taken from itself only
+	important   bool
 	equivocates bool
 }
 
@@ -96,7 +101,8 @@ func newCore(cfg Config) (*core, error) {
 	}
 	c.own.init(&c.opt)
 	c.members[id], c.shorts[who.short()] = c.self, c.self
-	c.roster.stale = true
+	c.roster.stale, c.hood.stale = true, true
+	_, _ = crand.Read(c.hood.secret[:])
 	return c, nil
 }
 

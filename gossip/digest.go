@@ -91,7 +91,8 @@ func (m *member) summary() summary {
 
 // digest returns a summary of every member that others should know of, or, when
 // there are too many, of some: self, suspects, those with news, and others by
-// chance.
+// chance. A digest is partial too when the mesh is larger than what is watched
+// here: then what does not stand in it is not unknown, but none of our business.
 func (c *core) digest(now time.Time) (data []byte, partial bool) {
 	var first, rest []*member
 	for _, m := range c.members {
@@ -107,10 +108,10 @@ func (c *core) digest(now time.Time) (data []byte, partial bool) {
 	slices.SortFunc(first, byIdentity)
 	slices.SortFunc(rest, byIdentity)
 	if len(first)+len(rest) > maxDigest {
-		partial = true
 		c.rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
 	}
 	all := append(first, rest...)
+	partial = len(all) > maxDigest || c.look().full
 	return digestOf(all[:min(len(all), maxDigest)]), partial
 }
 
@@ -152,7 +153,7 @@ func (c *core) compare(digest []summary, partial bool, now time.Time) difference
 	for _, s := range digest {
 		m := c.shorts[s.who]
 		if m == nil || m.head.Seq == 0 {
-			if c.wouldAdmit(s) && len(d.wants) < maxNew {
+			if c.wouldAdmit(s, now) && len(d.wants) < maxNew {
 				d.wants = append(d.wants, summary{who: s.who})
 			}
 			continue

@@ -32,25 +32,28 @@ func newHost(t testing.TB, k ed25519.PrivateKey) host.Host {
 	return h
 }
 
-// overLibp2p runs n members on hosts of their own; all but the first know only
-// that one.
+// overLibp2p runs n members on hosts of their own.
 func overLibp2p(t testing.TB, n int, options gossip.Options) []*gossip.Gossiper {
+	t.Helper()
+	hosts := make([]host.Host, n)
+	for i := range hosts {
+		hosts[i] = newHost(t, key(i))
+	}
+	return run(t, hosts, options)
+}
+
+// run runs a member on each host; all but the first know only that one.
+func run(t testing.TB, hosts []host.Host, options gossip.Options) []*gossip.Gossiper {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	t.Cleanup(func() { cancel(); wait.Wait() })
-	var members []*gossip.Gossiper
-	var first peer.AddrInfo
-	for i := range n {
-		h := newHost(t, key(i))
-		if i == 0 {
-			first = peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}
-		} else {
-			h.Peerstore().AddAddrs(first.ID, first.Addrs, time.Hour)
-		}
+	members := make([]*gossip.Gossiper, len(hosts))
+	for i, h := range hosts {
+		h.Peerstore().AddAddrs(hosts[0].ID(), hosts[0].Addrs(), time.Hour)
 		g, err := gossip.New(gossip.Config{
 			Key: key(i), Mesh: "test", Transport: gossip.NewLibp2p(h, "test"), Options: options,
-			Seeds: func() []peer.ID { return []peer.ID{first.ID} },
+			Seeds: func() []peer.ID { return []peer.ID{hosts[0].ID()} },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +63,7 @@ func overLibp2p(t testing.TB, n int, options gossip.Options) []*gossip.Gossiper 
 				t.Errorf("Run: %v", err)
 			}
 		})
-		members = append(members, g)
+		members[i] = g
 	}
 	return members
 }

@@ -60,14 +60,13 @@ func (c *core) become(now time.Time, m *member, s State) {
 
 // check judges everybody's silence.
 func (c *core) check(now time.Time) {
-	c.nextCheck = time.Time{}
 	for _, m := range c.sorted() {
 		if m == c.self {
 			continue
 		}
 		switch m.state {
 		case Unknown:
-			if now.Sub(m.lastSign()) > unknownTime {
+			if now.Sub(m.lastSign()) > c.patience() {
 				c.become(now, m, Dead)
 			}
 		case Live:
@@ -78,10 +77,8 @@ func (c *core) check(now time.Time) {
 		case Suspect:
 			c.doubt(now, m)
 		}
-		if m.state == Suspect {
-			c.nextCheck = now.Add(c.opt.Interval / 4)
-		}
 	}
+	c.nextCheck = now.Add(c.opt.Interval / 4)
 }
 
 // doubt looks at a suspect: it is dead when it is silent enough and nobody got
@@ -105,7 +102,7 @@ func (c *core) phi(m *member, now time.Time) float64 {
 		return 0
 	}
 	if !m.detector.enough() && m.state.Alive() {
-		if now.Sub(m.lastSign()) > unknownTime {
+		if now.Sub(m.lastSign()) > c.patience() {
 			return maxPhi
 		}
 		return 0
@@ -127,6 +124,9 @@ func (c *core) forgive(late time.Duration) {
 
 // prune forgets what is over.
 func (c *core) prune(now time.Time) {
+	if c.rounds%fullEvery == 0 {
+		c.weed()
+	}
 	for _, m := range c.sorted() {
 		gone := m.state == Dead || m.state == Left
 		if m != c.self && gone && now.Sub(m.lastSign()) > c.opt.Grace {
@@ -158,10 +158,15 @@ func (c *core) remove(m *member) {
 	delete(c.fresh, m)
 	delete(c.dirty, m)
 	c.lost = append(c.lost, m.id)
-	c.roster.stale = true
+	c.order = nil
+	c.roster.stale, c.hood.stale = true, true
 }
 
-// sorted returns all members in order, so that chance alone chooses.
+// sorted returns all members in order, so that chance alone chooses. The slice
+// is not to be changed.
 func (c *core) sorted() []*member {
-	return slices.SortedFunc(maps.Values(c.members), byIdentity)
+	if len(c.order) != len(c.members) {
+		c.order = slices.SortedFunc(maps.Values(c.members), byIdentity)
+	}
+	return c.order
 }

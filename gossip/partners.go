@@ -24,9 +24,11 @@ func (c *core) partners(now time.Time) []peer.ID {
 			dead = append(dead, m)
 		}
 	}
-	var chosen []peer.ID
-	for _, m := range c.pick(live, c.opt.Fanout) {
-		chosen = append(chosen, m.id)
+	chosen := c.calls()
+	for _, m := range c.pick(live, c.opt.Fanout-len(chosen)) {
+		if !slices.Contains(chosen, m.id) {
+			chosen = append(chosen, m.id)
+		}
 	}
 	if len(dead) > 0 && c.rand.Float64() < float64(len(dead))/float64(len(live)+1) {
 		m := dead[c.rand.IntN(len(dead))]
@@ -35,6 +37,22 @@ func (c *core) partners(now time.Time) []peer.ID {
 		chosen = append(chosen, m.id)
 	}
 	return c.withSeed(chosen, len(live), len(dead))
+}
+
+// calls returns, in a mesh that is too large, the stranger who was silent for
+// longest: nobody else passes on his heartbeats.
+func (c *core) calls() []peer.ID {
+	var longest *member
+	for _, m := range c.look().strangers {
+		if (m.state.Alive() || m.state == Unknown) && (longest == nil || m.called.Before(longest.called)) {
+			longest = m
+		}
+	}
+	if longest == nil || c.opt.Fanout < 1 {
+		return nil
+	}
+	longest.called = c.nextTick
+	return []peer.ID{longest.id}
 }
 
 // withSeed adds a seed when fewer than MinLive members live, and now and then
@@ -70,5 +88,5 @@ func (c *core) some(n int, _ time.Time) []peer.ID {
 // changes their order.
 func (c *core) pick(members []*member, n int) []*member {
 	c.rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
-	return members[:min(len(members), n)]
+	return members[:max(min(len(members), n), 0)]
 }
