@@ -8,13 +8,18 @@ import (
 )
 
 // gone remembers those who were forgotten.
-type gone struct{ *lru.Cache[peer.ID, lifeSpan] }
+type gone struct{ *lru.Cache[short, lifeSpan] }
 
 // lifeSpan is how far a life had come.
-type lifeSpan struct{ incarnation, beat, seq uint64 }
+type lifeSpan struct{ incarnation, beat uint64 }
+
+// before reports whether a life has come further than this one.
+func (l lifeSpan) before(incarnation, beat uint64) bool {
+	return incarnation > l.incarnation || incarnation == l.incarnation && beat > l.beat
+}
 
 func newGone() gone {
-	cache, err := lru.New[peer.ID, lifeSpan](maxMembers)
+	cache, err := lru.New[short, lifeSpan](maxMembers)
 	if err != nil {
 		panic("gossip: internal error: " + err.Error())
 	}
@@ -22,7 +27,7 @@ func newGone() gone {
 }
 
 func (g gone) add(m *member) {
-	g.Add(m.id, lifeSpan{m.incarnation(), m.beat, m.head.Seq})
+	g.Add(m.who.short(), lifeSpan{m.incarnation(), m.beat})
 }
 
 // admits reports whether a new member, or the new life of one, may be taken in
@@ -30,11 +35,6 @@ func (g gone) add(m *member) {
 func (c *core) admits(now time.Time, from peer.ID, who identity, h signedHead, introduced int) bool {
 	if c.members[who.peer()] != nil {
 		return true
-	}
-	if was, known := c.gone.Peek(who.peer()); known {
-		if h.Incarnation < was.incarnation || h.Incarnation == was.incarnation && h.Seq <= was.seq {
-			return false
-		}
 	}
 	if c.shorts[who.short()] != nil || introduced >= maxNew || !c.mayIntroduce(now, from) {
 		c.counts.refusedMembers++
@@ -47,13 +47,30 @@ func (c *core) admits(now time.Time, from peer.ID, who identity, h signedHead, i
 	return true
 }
 
+// isGone reports whether a life is one that was forgotten, and no heartbeat
+// that comes with it shows that it went on.
+func (c *core) isGone(from peer.ID, who identity, h signedHead, beats []beat) bool {
+	was, known := c.gone.Peek(who.short())
+	if !known || was.before(h.Incarnation, 0) || from == who.peer() {
+		return false
+	}
+	salt := newChainSalt(who, h.Incarnation)
+	for _, b := range beats {
+		if b.who == who.short() && was.before(h.Incarnation, b.number) && b.number >= h.Base && b.number-h.Base <= chainLength {
+			return !salt.leads(b.link, b.number, link(h.Anchor), h.Base)
+		}
+	}
+	return true
+}
+
 // admit takes in a member whose head has been verified.
 func (c *core) admit(now time.Time, who identity) *member {
 	m := &member{id: who.peer(), who: who, state: Unknown, known: now, since: now}
 	m.important = c.important(m.id)
 	c.order, c.hood.stale = nil, true
 	c.members[m.id], c.shorts[who.short()] = m, m
-	c.gone.Remove(m.id)
+	c.gone.Remove(who.short())
+	c.crowd()
 	c.tell(Event{Kind: KindNew, Peer: m.id})
 	return m
 }

@@ -26,14 +26,14 @@ func (c *core) applyAll(now time.Time, from peer.ID, m *message) (bad bool) {
 		_, err := parseDigest(m.Digest)
 		blame(err)
 	}
+	beats, err := parseBeats(m.Beats)
+	blame(err)
 	introduced := 0
 	for i := 0; i < len(m.Deltas) && !bad; i++ {
 		known := len(c.members)
-		blame(c.applyDelta(now, from, m.Deltas[i], introduced))
+		blame(c.applyDelta(now, from, m.Deltas[i], beats, introduced))
 		introduced += max(len(c.members)-known, 0)
 	}
-	beats, err := parseBeats(m.Beats)
-	blame(err)
 	for i := 0; i < len(beats) && !bad; i++ {
 		blame(c.applyBeat(now, from, beats[i]))
 	}
@@ -43,7 +43,7 @@ func (c *core) applyAll(now time.Time, from peer.ID, m *message) (bad bool) {
 // applyDelta takes in what a delta brings of one owner's state. The order is
 // that of cost: bounds, what is news at all, signatures; nothing changes before
 // all that is news has been verified.
-func (c *core) applyDelta(now time.Time, from peer.ID, d delta, introduced int) error {
+func (c *core) applyDelta(now time.Time, from peer.ID, d delta, beats []beat, introduced int) error {
 	who := identity(d.Owner)
 	if who == c.self.who {
 		return c.refute(now, d)
@@ -60,7 +60,7 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, introduced int) 
 	if err := in.parse(d); err != nil {
 		return fmt.Errorf("delta of %s: %w", who.peer(), err)
 	}
-	if in.old || c.ahead(now, in.head.Incarnation) {
+	if in.old {
 		return nil
 	}
 	if m == nil || in.newLife {
@@ -71,8 +71,11 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, introduced int) 
 	if !c.mayCheck(now, from, in.checks()) {
 		return nil
 	}
-	if err := in.verify(c.mesh); err != nil {
+	if err := in.verify(c.verify); err != nil {
 		return fmt.Errorf("delta of %s: %w", who.peer(), err)
+	}
+	if m == nil && c.isGone(from, who, in.head, beats) {
+		return nil
 	}
 	if in.twice {
 		c.equivocated(m)
@@ -167,9 +170,9 @@ func (in *incoming) consider(e *signedEntry) {
 // checks is how many signatures verify would check.
 func (in *incoming) checks() int { return len(in.entries) + 1 }
 
-func (in *incoming) verify(mesh string) error {
+func (in *incoming) verify(verify verifier) error {
 	if in.newHead {
-		if err := in.head.Verify(in.who.key(), wire.Domain{Kind: headKind, Mesh: mesh}); err != nil {
+		if err := verify(in.who, headKind, in.head.Signed); err != nil {
 			return err
 		}
 	}
@@ -178,7 +181,7 @@ func (in *incoming) verify(mesh string) error {
 		entries = append(entries[:len(entries):len(entries)], in.proof)
 	}
 	for _, e := range entries {
-		if err := e.Verify(in.who.key(), wire.Domain{Kind: entryKind, Mesh: mesh}); err != nil {
+		if err := verify(in.who, entryKind, e.Signed); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ type core struct {
 	opt       Options
 	key       ed25519.PrivateKey
 	mesh      string
+	verify    verifier
 	rand      *rand.Rand
 	seeds     func() []peer.ID
 	important func(peer.ID) bool
@@ -93,7 +94,8 @@ func newCore(cfg Config) (*core, error) {
 		return nil, err
 	}
 	c := &core{
-		opt: cfg.Options, key: cfg.Key, mesh: cfg.Mesh, rand: cfg.Rand, seeds: cfg.Seeds, important: cfg.Important, silent: cfg.Silent,
+		opt: cfg.Options, key: cfg.Key, mesh: cfg.Mesh, verify: newVerifier(cfg.Mesh),
+		rand: cfg.Rand, seeds: cfg.Seeds, important: cfg.Important, silent: cfg.Silent,
 		self:    &member{id: id, who: who, state: Live},
 		members: map[peer.ID]*member{}, shorts: map[short]*member{},
 		remotes: map[peer.ID]*remote{}, gone: newGone(),
@@ -110,7 +112,7 @@ func newCore(cfg Config) (*core, error) {
 func (c *core) tick(now time.Time) {
 	late := now.Sub(c.nextTick)
 	if !c.nextTick.IsZero() && late > lateTicks*c.opt.Interval {
-		c.forgive(late)
+		c.forgive(now, late)
 	}
 	jitter := time.Duration((c.rand.Float64() - 0.5) / 5 * float64(c.opt.Interval))
 	c.nextTick = now.Add(c.opt.Interval + jitter)

@@ -50,16 +50,16 @@ func (d *detector) add(interval time.Duration) {
 	d.next = (d.next + 1) % d.windowSize
 }
 
-// reset forgets the intervals, when they say nothing of what comes.
+// reset forgets what was, when it says nothing of what comes.
 func (d *detector) reset() {
-	d.intervals, d.next, d.sum, d.squares = d.intervals[:0], 0, 0, 0
+	*d = detector{intervals: d.intervals[:0], longest: d.longest, windowSize: d.windowSize}
 }
 
 // shift forgives a silence that was our own.
-func (d *detector) shift(by time.Duration) {
+func (d *detector) shift(now time.Time, by time.Duration) {
 	for _, t := range [...]*time.Time{&d.last, &d.signed} {
 		if !t.IsZero() {
-			*t = t.Add(by)
+			*t = earlier(t.Add(by), now)
 		}
 	}
 }

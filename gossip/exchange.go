@@ -125,6 +125,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // flush pushes the news to some members.
 func (c *core) flush(now time.Time) {
 	c.seal(now)
@@ -140,7 +147,7 @@ func (c *core) flush(now time.Time) {
 	if len(deltas) == 0 {
 		return
 	}
-	for _, p := range c.some(c.opt.Push, now) {
+	for _, p := range c.some(c.opt.Push) {
 		c.send(p, &message{Kind: kindPush, Deltas: deltas, Beats: beatsOf(wrote)})
 	}
 }

@@ -90,7 +90,10 @@ func (g *Gossiper) start() error {
 		g.running, g.core.nextTick = true, now
 		return nil
 	}
-	incarnation := max(g.core.self.incarnation()+1, uint64(max(now.UnixMilli(), 1)))
+	incarnation := max(g.core.self.incarnation()+1, uint64(min(max(now.UnixMilli(), 1), maxIncarnation)))
+	if incarnation > maxIncarnation {
+		return errors.New("no later incarnation is left: this member needs another key")
+	}
 	if err := g.cfg.Store.Put(Saved{Peer: g.core.self.id, Incarnation: incarnation, Seen: now}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -352,11 +355,18 @@ func (g *Gossiper) GossipOnce(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Leave tells some members that this one leaves; they tell the others. What it
-// says stays known as long as that of a dead one. After it, this member says
-// nothing until it is run again.
+// Leave tells some members that this one leaves; they tell the others. It waits
+// for a quarter of an interval, so that the word is out when it returns, or
+// until ctx ends. What this member said stays known as long as that of a dead
+// one. After it, this member says nothing until it is run again.
 func (g *Gossiper) Leave(ctx context.Context) error {
 	g.do(func(c *core, now time.Time) { c.leave(now) })
+	timer := time.NewTimer(g.cfg.Options.Interval / 4)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 	return ctx.Err()
 }
 

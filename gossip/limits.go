@@ -11,11 +11,14 @@ const (
 	maxState   = 64 << 10  // bytes of one member's records
 	maxMembers = 4096
 
-	maxDigest     = 512            // members in a digest; more rotate
-	maxNew        = 64             // members that one message may introduce
-	maxNewPerHour = 256            // … and one peer in an hour
-	maxAhead      = 24 * time.Hour // an incarnation that is further ahead of the own clock is refused
+	maxDigest     = 512 // members in a digest; more rotate
+	maxNew        = 64  // members that one message may introduce
+	maxNewPerHour = 256 // … and one peer in an hour
 	maxWindow     = 1000
+
+	// maxIncarnation is a time of start that no clock shows. Only a member can
+	// raise its own incarnation, and it can always outdo itself up to here.
+	maxIncarnation = 1 << 53
 )
 
 // What one peer may cost.

@@ -13,12 +13,12 @@ func (m *member) lastSign() time.Time {
 	return later(m.known, later(m.contact, m.detector.last))
 }
 
-// beats takes a later heartbeat of a member. The first one that comes by others
-// may be old; from the second on they prove life.
+// beats takes a later heartbeat of a member. One that comes by others may be
+// old, when it comes alone; one soon after another proves life.
 func (c *core) beats(now time.Time, m *member, direct bool) {
-	first := m.detector.last.IsZero()
+	alone := now.Sub(m.detector.last) > m.detector.longest
 	m.detector.heard(now)
-	if !first || direct {
+	if !alone || direct || m.state.Alive() {
 		c.lives(now, m)
 	}
 }
@@ -36,8 +36,13 @@ func (c *core) met(now time.Time, from peer.ID) {
 
 func (c *core) lives(now time.Time, m *member) {
 	m.failures, m.probed = 0, time.Time{}
-	if m.state != Live && m.state != Left {
-		c.become(now, m, Live)
+	if m.state == Live || m.state == Left {
+		return
+	}
+	was := m.state
+	c.become(now, m, Live)
+	if was == Unknown {
+		c.fit()
 	}
 }
 
@@ -52,6 +57,7 @@ func (c *core) become(now time.Time, m *member, s State) {
 	}
 	m.state, m.since = s, now
 	if s == Dead || s == Left {
+		m.known = m.lastSign()
 		m.detector.reset()
 		m.probed, m.failures, m.retry = time.Time{}, 0, now
 	}
@@ -91,7 +97,7 @@ func (c *core) doubt(now time.Time, m *member) {
 		c.become(now, m, Live)
 	case now.Sub(m.probed) >= c.opt.Interval:
 		c.probe(now, m)
-		c.ask(now, m)
+		c.ask(m)
 	}
 }
 
@@ -112,12 +118,12 @@ func (c *core) phi(m *member, now time.Time) float64 {
 
 // forgive takes from everybody's silence what was our own: while this process
 // did not run, it could hear nobody.
-func (c *core) forgive(late time.Duration) {
+func (c *core) forgive(now time.Time, late time.Duration) {
 	for _, m := range c.members {
-		m.detector.shift(late)
-		m.known = m.known.Add(late)
+		m.detector.shift(now, late)
+		m.known = earlier(m.known.Add(late), now)
 		if m.state == Suspect {
-			m.since = m.since.Add(late)
+			m.since = earlier(m.since.Add(late), now)
 		}
 	}
 }

@@ -41,11 +41,12 @@ func (c *core) lot(s short) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
-// ordinary returns the members that are not important, the nearest first.
+// ordinary returns the members that have shown life and are not important, the
+// nearest first.
 func (c *core) ordinary() []*member {
 	all := make([]*member, 0, len(c.members))
 	for _, m := range c.members {
-		if m != c.self && !m.important {
+		if m != c.self && !m.important && m.state != Unknown {
 			all = append(all, m)
 		}
 	}
@@ -67,7 +68,7 @@ func (c *core) look() *hood {
 		return h
 	}
 	near := c.opt.Neighbourhood - c.opt.Neighbourhood/strangersShare
-	h.strangers = slices.Clone(all[near:])
+	h.strangers = slices.Clone(all[near:c.opt.Neighbourhood])
 	h.distance, h.lot = 0, 0
 	if near > 0 {
 		h.distance = c.distance(all[near-1].who.short())
@@ -89,7 +90,7 @@ func (c *core) look() *hood {
 // one in a second is asked for that.
 func (c *core) wouldAdmit(s summary, now time.Time) bool {
 	h := c.look()
-	if len(c.members) > maxMembers {
+	if was, known := c.gone.Peek(s.who); known && !was.before(s.incarnation, s.beat) || len(c.members) > maxMembers {
 		return false
 	}
 	if !h.full || c.distance(s.who) < h.distance || c.lot(s.who) < h.lot {
@@ -112,8 +113,26 @@ func (c *core) makeRoom(p peer.ID, who short) bool {
 	case c.distance(who) >= h.distance && c.lot(who) >= h.lot:
 		return false
 	}
-	c.forget(c.least())
 	return true
+}
+
+// crowd keeps those who have not shown life within bounds: they have no claim
+// to the place of one who has. The oldest goes.
+func (c *core) crowd() {
+	waiting := 0
+	var oldest *member
+	for _, m := range c.members {
+		if m.state != Unknown || m.important {
+			continue
+		}
+		waiting++
+		if oldest == nil || m.since.Before(oldest.since) {
+			oldest = m
+		}
+	}
+	if waiting > max(c.opt.Neighbourhood-len(c.ordinary()), c.opt.Neighbourhood/4, 1) {
+		c.forget(oldest)
+	}
 }
 
 // least returns the ordinary member that is worth least: one that is dead, or
@@ -121,7 +140,7 @@ func (c *core) makeRoom(p peer.ID, who short) bool {
 func (c *core) least() *member {
 	all := c.ordinary()
 	for _, m := range all {
-		if m.state == Dead || m.state == Left {
+		if !m.state.Alive() {
 			return m
 		}
 	}
@@ -136,6 +155,11 @@ func (c *core) weed() {
 	for _, m := range c.members {
 		m.important = m != c.self && c.important(m.id)
 	}
+	c.fit()
+}
+
+// fit parts with the ordinary members for whom there is no room.
+func (c *core) fit() {
 	c.hood.stale = true
 	for range len(c.ordinary()) - c.opt.Neighbourhood {
 		c.forget(c.least())

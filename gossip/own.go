@@ -3,7 +3,6 @@ package gossip
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,6 +21,7 @@ type own struct {
 	deleted  map[string]time.Time // keys that were deleted, and when
 	left     bool
 	reborn   time.Time // when the incarnation was raised last
+	rebirths int       // how often of late
 	admit    *rate.Limiter
 	backlog  backlog
 }
@@ -207,24 +207,31 @@ func (c *core) refute(now time.Time, d delta) error {
 		h.Incarnation == s.incarnation() && (h.Seq < c.own.seq || h.Seq == c.own.seq && string(h.Body) == string(s.head.Body)) {
 		return nil
 	}
-	if err := h.Verify(s.who.key(), wire.Domain{Kind: headKind, Mesh: c.mesh}); err != nil {
+	if err := c.verify(s.who, headKind, h.Signed); err != nil {
 		return err
 	}
-	if h.Incarnation == math.MaxUint64 || c.ahead(now, h.Incarnation) {
+	if h.Incarnation >= maxIncarnation {
 		return fmt.Errorf("own record of incarnation %d cannot be outdone", h.Incarnation)
 	}
-	if now.Sub(c.own.reborn) < 10*c.opt.Interval && h.Incarnation == s.incarnation() {
+	since := now.Sub(c.own.reborn)
+	if since > quietTime {
+		c.own.rebirths = 0
+	}
+	if n := c.own.rebirths; n > 1 && since < c.opt.Interval<<min(n, maxRebirthWait) {
 		return errors.New("another process speaks with this member's key")
 	}
-	c.born(now, max(h.Incarnation, s.incarnation())+1)
+	c.own.rebirths++
+	c.born(now, h.Incarnation+1)
 	return nil
 }
 
-// ahead reports whether an incarnation lies too far in the future to be a time
-// of start.
-func (c *core) ahead(now time.Time, incarnation uint64) bool {
-	return incarnation > uint64(now.Add(maxAhead).UnixMilli())
-}
+// An earlier life is outdone once, or twice if it was not the last. Whoever has
+// to go on is contradicted by another process with the same key; the two take
+// turns at it, ever more slowly, until there was quiet.
+const (
+	quietTime      = 10 * time.Minute
+	maxRebirthWait = 6 // doublings of an interval
+)
 
 // backlog steers how many own changes are admitted: as many as peers follow.
 type backlog struct {

@@ -11,15 +11,17 @@ import (
 const maxBackoff = 5 * time.Minute
 
 // partners chooses with whom a round exchanges: Fanout of the living, perhaps
-// one of the dead, who may have come back or be on the other side of a broken
+// one of whom nothing is known, perhaps one of the dead, who may have come back or be on the other side of a broken
 // network, and a seed when there are few others.
 func (c *core) partners(now time.Time) []peer.ID {
-	var live, dead []*member
+	var live, unknown, dead []*member
 	for _, m := range c.sorted() {
 		switch {
 		case m == c.self:
-		case m.state.Alive() || m.state == Unknown:
+		case m.state.Alive():
 			live = append(live, m)
+		case m.state == Unknown:
+			unknown = append(unknown, m)
 		case m.state == Dead && !now.Before(m.retry):
 			dead = append(dead, m)
 		}
@@ -30,13 +32,20 @@ func (c *core) partners(now time.Time) []peer.ID {
 			chosen = append(chosen, m.id)
 		}
 	}
+	missing := c.opt.Fanout - len(chosen)
+	if missing < 1 && c.rand.Float64() < float64(len(unknown))/float64(len(live)+1) {
+		missing = 1
+	}
+	for _, m := range c.pick(unknown, missing) {
+		chosen = append(chosen, m.id)
+	}
 	if len(dead) > 0 && c.rand.Float64() < float64(len(dead))/float64(len(live)+1) {
 		m := dead[c.rand.IntN(len(dead))]
 		m.retry = now.Add(min(c.opt.Interval<<min(m.failures, 16), maxBackoff))
 		m.failures++
 		chosen = append(chosen, m.id)
 	}
-	return c.withSeed(chosen, len(live), len(dead))
+	return c.withSeed(chosen, len(live), len(unknown)+len(dead))
 }
 
 // calls returns, in a mesh that is too large, the stranger who was silent for
@@ -70,7 +79,7 @@ func (c *core) withSeed(chosen []peer.ID, live, dead int) []peer.ID {
 }
 
 // some returns n living members by chance.
-func (c *core) some(n int, _ time.Time) []peer.ID {
+func (c *core) some(n int) []peer.ID {
 	var live []*member
 	for _, m := range c.sorted() {
 		if m != c.self && m.state.Alive() {

@@ -29,9 +29,9 @@ func (c *core) probe(now time.Time, m *member) {
 
 // ask has others probe a suspect. Their word counts for nothing: what they pass
 // on is a heartbeat that only the suspect can have made.
-func (c *core) ask(now time.Time, m *member) {
+func (c *core) ask(m *member) {
 	asked := 0
-	for _, p := range c.some(helpers+1, now) {
+	for _, p := range c.some(helpers + 1) {
 		if p != m.id && asked < helpers {
 			c.send(p, &message{Kind: kindAsk, Target: m.who[:]})
 			asked++

@@ -70,6 +70,15 @@ func signHead(key ed25519.PrivateKey, mesh string, h head) (signedHead, error) {
 	return signedHead{h, s}, err
 }
 
+// verifier says whether a member signed a record of a kind.
+type verifier func(who identity, kind string, s wire.Signed) error
+
+func newVerifier(mesh string) verifier {
+	return func(who identity, kind string, s wire.Signed) error {
+		return s.Verify(who.key(), wire.Domain{Kind: kind, Mesh: mesh})
+	}
+}
+
 // parseEntry reads an entry and holds it to its bounds; it does not verify it.
 func parseEntry(s wire.Signed) (signedEntry, error) {
 	e := signedEntry{Signed: s}
@@ -119,7 +128,7 @@ func validPair(key string, value []byte) error {
 }
 
 func (h head) valid() error {
-	if h.Incarnation == 0 || h.Seq == 0 || h.GC > h.Max || len(h.Root) != rootSize || len(h.Anchor) != linkSize {
+	if h.Incarnation == 0 || h.Incarnation > maxIncarnation || h.Seq == 0 || h.GC > h.Max || len(h.Root) != rootSize || len(h.Anchor) != linkSize {
 		return wire.ErrBadRequest.With("head contradicts itself")
 	}
 	return nil

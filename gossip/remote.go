@@ -23,6 +23,7 @@ const forgetRemote = time.Hour
 func (c *core) remote(now time.Time, p peer.ID) *remote {
 	r := c.remotes[p]
 	if r == nil {
+		c.roomForRemote()
 		r = &remote{
 			messages: rate.NewLimiter(messagesPerSecond, messagesBurst),
 			checks:   rate.NewLimiter(checksPerSecond, checksBurst),
@@ -48,6 +49,20 @@ func (c *core) takes(now time.Time, from peer.ID) bool {
 func (c *core) mayCheck(now time.Time, from peer.ID, n int) bool {
 	c.counts.checks += uint64(n)
 	return c.remote(now, from).checks.AllowN(now, n)
+}
+
+// roomForRemote forgets, when there are too many, one that was silent for long.
+func (c *core) roomForRemote() {
+	if len(c.remotes) < maxMembers {
+		return
+	}
+	var oldest peer.ID
+	for p, r := range c.remotes {
+		if o := c.remotes[oldest]; o == nil || r.last.Before(o.last) {
+			oldest = p
+		}
+	}
+	delete(c.remotes, oldest)
 }
 
 func (c *core) mayIntroduce(now time.Time, from peer.ID) bool {

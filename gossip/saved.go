@@ -37,7 +37,7 @@ func (c *core) restore(now time.Time, s Saved) {
 	if wire.Unmarshal(s.Records, &d) != nil || string(d.Owner) != string(who[:]) {
 		return
 	}
-	_ = c.applyDelta(now, s.Peer, d, 0)
+	_ = c.applyDelta(now, s.Peer, d, nil, 0)
 	if m := c.members[s.Peer]; m != nil && !s.Seen.IsZero() {
 		m.known = later(s.Seen, now.Add(-c.opt.Grace))
 		if s.Live {
