@@ -40,7 +40,7 @@ func (c *core) admits(now time.Time, from peer.ID, who identity, h signedHead, i
 		c.counts.refusedMembers++
 		return false
 	}
-	if !c.makeRoom(who.peer(), who.short()) {
+	if !c.makeRoom(now, who.peer(), who.short()) {
 		c.counts.refusedMembers++
 		return false
 	}
@@ -70,7 +70,6 @@ func (c *core) admit(now time.Time, who identity) *member {
 	c.order, c.hood.stale = nil, true
 	c.members[m.id], c.shorts[who.short()] = m, m
 	c.gone.Remove(who.short())
-	c.crowd()
 	c.tell(Event{Kind: KindNew, Peer: m.id})
 	return m
 }

@@ -255,7 +255,7 @@ func (r replica) with(in *incoming) (replica, verdict, error) {
 
 // commit makes a state the member's, and tells of what is new in it.
 func (c *core) commit(now time.Time, m *member, in *incoming, will replica) {
-	before, left := m.max, in.head.Left && !m.head.Left
+	known, before, left := m.head.Seq > 0, m.max, in.head.Left && !m.head.Left
 	if in.newLife || m.head.Seq == 0 {
 		before = 0
 		c.begins(now, m, in.head)
@@ -276,7 +276,9 @@ func (c *core) commit(now time.Time, m *member, in *incoming, will replica) {
 		})
 	}
 	c.changed(m)
-	c.news(m, before, now)
+	if known || !c.look().full {
+		c.news(m, before, now)
+	}
 	if left {
 		c.become(now, m, Left)
 	}

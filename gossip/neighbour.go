@@ -104,21 +104,21 @@ func (c *core) wouldAdmit(s summary, now time.Time) bool {
 }
 
 // makeRoom reports whether somebody is worth a place, and gives it to him.
-func (c *core) makeRoom(p peer.ID, who short) bool {
+func (c *core) makeRoom(now time.Time, p peer.ID, who short) bool {
 	switch h := c.look(); {
 	case len(c.members) > maxMembers:
 		return false
-	case !h.full || c.important(p):
+	case c.important(p):
 		return true
-	case c.distance(who) >= h.distance && c.lot(who) >= h.lot:
+	case h.full && c.distance(who) >= h.distance && c.lot(who) >= h.lot:
 		return false
 	}
-	return true
+	return c.crowd(now)
 }
 
-// crowd keeps those who have not shown life within bounds: they have no claim
-// to the place of one who has. The oldest goes.
-func (c *core) crowd() {
+// crowd reports whether one more that has not shown life may wait for it: they
+// have no claim to the place of one who has. Who has waited long enough goes.
+func (c *core) crowd(now time.Time) bool {
 	waiting := 0
 	var oldest *member
 	for _, m := range c.members {
@@ -130,9 +130,21 @@ func (c *core) crowd() {
 			oldest = m
 		}
 	}
-	if waiting > max(c.opt.Neighbourhood-len(c.ordinary()), c.opt.Neighbourhood/4, 1) {
-		c.forget(oldest)
+	if waiting < max(c.opt.Neighbourhood-len(c.ordinary()), c.opt.Neighbourhood/4, 1) {
+		return true
 	}
+	if oldest == nil || now.Sub(oldest.since) < 3*c.opt.Interval {
+		return false
+	}
+	c.displace(oldest)
+	return true
+}
+
+// displace parts with a member whose place is another's. It is not remembered:
+// it may come back at any time.
+func (c *core) displace(m *member) {
+	c.remove(m)
+	c.tell(Event{Kind: KindForgotten, Peer: m.id, Incarnation: m.incarnation()})
 }
 
 // least returns the ordinary member that is worth least: one that is dead, or
@@ -162,7 +174,7 @@ func (c *core) weed() {
 func (c *core) fit() {
 	c.hood.stale = true
 	for range len(c.ordinary()) - c.opt.Neighbourhood {
-		c.forget(c.least())
+		c.displace(c.least())
 	}
 }
 
