@@ -172,7 +172,10 @@ func pauses(t testing.TB, n int, span time.Duration, o Options) float64 {
 // Beyond the neighbourhood a member costs no more however large the mesh grows;
 // its neighbours know of its crash as soon as in a small one.
 func TestLargeMesh(t *testing.T) {
-	hood, sizes := 16, []int{60, 120}
+	hood, sizes := 32, []int{80, 160}
+	if testing.Short() {
+		hood, sizes = 16, []int{40, 60}
+	}
 	var costs []int
 	for _, n := range sizes {
 		cost, watchers, last := large(t, n, hood)
