@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/batchain/batchain/wire"
@@ -134,25 +134,22 @@ func (h head) valid() error {
 	return nil
 }
 
-// root is the hash of the keys that are not deleted, in order, with their
-// versions and values. Whoever holds all of a state finds the root of its head;
-// whoever was denied a part of it does not.
+// root is the hash of all keys in order, with their versions and values, the
+// deleted ones that are not forgotten among them. Whoever holds all of a state
+// finds the root of its head; whoever was denied a part of it does not.
 func root(entries map[string]*signedEntry) []byte {
-	live := make([]*signedEntry, 0, len(entries))
-	for _, e := range entries {
-		if !e.Deleted {
-			live = append(live, e)
-		}
-	}
-	slices.SortFunc(live, func(a, b *signedEntry) int { return strings.Compare(a.Key, b.Key) })
 	h := sha256.New()
 	var number [8]byte
-	for _, e := range live {
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		e := entries[key]
 		binary.BigEndian.PutUint64(number[:], e.Version)
 		h.Write(number[:])
-		binary.BigEndian.PutUint32(number[:4], uint32(len(e.Key)))
+		binary.BigEndian.PutUint32(number[:4], uint32(len(key)))
+		if e.Deleted {
+			number[0] |= 0x80 // no key is so long
+		}
 		h.Write(number[:4])
-		h.Write([]byte(e.Key))
+		h.Write([]byte(key))
 		value := sha256.Sum256(e.Value)
 		h.Write(value[:])
 	}
