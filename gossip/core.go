@@ -74,6 +74,7 @@ type member struct {
 	contact  time.Time // when it was heard itself; zero: never
 	since    time.Time // when it came to its state
 	probed   time.Time // when it was probed last
+	row      int       // heartbeats that came soon after one another
 	called   time.Time // when it was called last as a stranger
 	retry    time.Time // a dead one is not called before
 	failures int       // calls since it died

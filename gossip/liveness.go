@@ -13,12 +13,18 @@ func (m *member) lastSign() time.Time {
 	return later(m.known, later(m.contact, m.detector.last))
 }
 
-// beats takes a later heartbeat of a member. One that comes by others may be
-// old, when it comes alone; one soon after another proves life.
+// proofs is how many heartbeats must come soon after one another, by others, to
+// prove life: a single one may be old, and of one that died two may be.
+var proofs = map[State]int{Unknown: 2, Dead: 3}
+
+// beats takes a later heartbeat of a member.
 func (c *core) beats(now time.Time, m *member, direct bool) {
-	alone := now.Sub(m.detector.last) > m.detector.longest
+	if now.Sub(m.detector.last) > m.detector.longest {
+		m.row = 0
+	}
+	m.row++
 	m.detector.heard(now)
-	if !alone || direct || m.state.Alive() {
+	if direct || m.row >= proofs[m.state] {
 		c.lives(now, m)
 	}
 }
