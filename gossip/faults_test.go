@@ -267,6 +267,7 @@ func TestHotWriterHoldsUpNobody(t *testing.T) {
 func TestLastWordsOfTheDead(t *testing.T) {
 	s := newSim(t, 6, 1, Options{})
 	s.until(time.Minute, "together", s.together)
+	s.run(20 * time.Second)
 	victim, witness := s.nodes[5], s.nodes[1]
 	s.cut = func(a, b *simNode) bool { // only the witness hears
 		return a == victim && b != witness || a == witness && b != victim
