@@ -12,11 +12,13 @@ import (
 // file when it has nothing else here, and what Badger takes while it compacts.
 const noteCost = 4 << 10
 
-// maxAdmins bounds the admin keys with notes under one locator. Nothing ties a
-// locator to the key of who made it, so whoever knows it can leave notes there
-// under a key of his own. Who comes first stays: a stranger can neither replace
-// nor push out what the owner has here. Where strangers were first with all
-// keys, the owner's notes are refused, and lie at the file's other hosts.
+// maxAdmins bounds the admin keys with notes under one locator: so many of those
+// with shards here, and as many of those without. Nothing ties a locator to the
+// key of who made it, so whoever knows it can leave notes there under a key of
+// his own. Who comes first stays: a stranger can neither replace nor push out
+// what the owner has here, and without bringing shards he cannot keep an owner
+// out who has some. Where strangers were first with all keys, the owner's notes
+// are refused, and lie at other hosts.
 // Readers know the owner's key and leave all others' notes out; of those that
 // one answer has room for, each key has its share. What a stranger leaves
 // counts against his own quotas.
@@ -117,23 +119,48 @@ func (s *Store) enterNote(b *batch, lot shard.NoteLot, now time.Time, diskFree i
 
 // addWriter gives [wire.ErrQuota] when one more writer is one too many.
 func (b *batch) addWriter(at noteAt) error {
-	writers, admins := 0, map[admin]bool{at.owner: true}
+	writers, others := 0, map[admin]bool{}
 	err := b.tails(key(keyNote, at.locator[:]), nil, func(tail []byte) (bool, error) {
-		owner := admin(tail[:len(admin{})])
-		if admins[owner] = true; owner == at.owner {
+		if owner := admin(tail[:len(admin{})]); owner == at.owner {
 			writers++
+		} else {
+			others[owner] = true
 		}
 		return true, nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case writers >= shard.MaxWriters:
-		return wire.ErrQuota.With("%d writers have notes of this file", writers)
-	case len(admins) > maxAdmins:
-		return wire.ErrQuota.With("%d other keys have notes under this locator", maxAdmins)
 	}
-	return nil
+	if writers >= shard.MaxWriters {
+		return wire.ErrQuota.With("%d writers have notes of this file", writers)
+	}
+	alike, err := b.alike(at.owner, others)
+	if err == nil && (alike >= maxAdmins || len(others) >= 2*maxAdmins) {
+		err = wire.ErrQuota.With("%d other keys have notes under this locator", len(others))
+	}
+	return err
+}
+
+// alike counts those of the others that have shards here, or have none, as this
+// one.
+func (b *batch) alike(owner admin, others map[admin]bool) (count int, err error) {
+	mine, err := b.hasShards(owner)
+	for other := range others {
+		if err != nil {
+			break
+		}
+		var theirs bool
+		if theirs, err = b.hasShards(other); theirs == mine {
+			count++
+		}
+	}
+	return count, err
+}
+
+func (b *batch) hasShards(owner admin) (bool, error) {
+	var row ownerRow
+	_, err := b.get(ownerKey(owner), &row)
+	return row.Leases > 0, err
 }
 
 // admitNote gives [wire.ErrQuota] or [wire.ErrFull] unless there is room for a

@@ -332,3 +332,47 @@ func TestManyBigNotes(t *testing.T) {
 	}
 	checkWhole(t, h.store)
 }
+
+// Strangers who were first with all the keys that a locator has room for keep out
+// another stranger, and no owner who has shards here. With shards they have no
+// more places than without.
+func TestStrangersCannotKeepAnOwnerOut(t *testing.T) {
+	h := newHome(t)
+	o := newOwner(t, 1)
+	l := o.grant.Locator
+	bring := func(o *owner) {
+		t.Helper()
+		data := randomBytes(100)
+		mustReceive(t, h.store, o.lot(t, data, 0, 0), data)
+	}
+	refused := func(who string, lot shard.NoteLot) {
+		t.Helper()
+		if _, err := h.store.PutNote(lot); !errors.Is(err, wire.ErrQuota) {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	for i := range byte(maxAdmins) {
+		mustPutNote(t, h.store, stranger(t, 10+i, l).note(t, 1, 1, []byte("his")))
+	}
+	refused("an owner without shards", o.note(t, 1, 1, []byte("ours")))
+	bring(o)
+	mustPutNote(t, h.store, o.note(t, 1, 1, []byte("ours")))
+	if notes, _ := notesAt(t, h.store, l); len(notes) != maxAdmins+1 {
+		t.Errorf("%d notes are given out", len(notes))
+	}
+	refused("one more stranger", stranger(t, 20, l).note(t, 1, 1, []byte("his")))
+	for i := range byte(maxAdmins) {
+		s := stranger(t, 30+i, l)
+		bring(s)
+		if i < maxAdmins-1 {
+			mustPutNote(t, h.store, s.note(t, 1, 1, []byte("his")))
+		} else {
+			refused("one more stranger with a shard", s.note(t, 1, 1, []byte("his")))
+		}
+	}
+	for i := range byte(maxAdmins) { // those of the first now have shards, and their places are free
+		bring(stranger(t, 10+i, l))
+	}
+	refused("one more stranger than there are places at all", stranger(t, 40, l).note(t, 1, 1, []byte("his")))
+	mustPutNote(t, h.store, o.note(t, 1, 2, []byte("ours still")))
+}
