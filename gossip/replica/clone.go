@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,7 +21,7 @@ func (r *Replica) Clone(model Model) (*Replica, error) {
 	}
 	ours, theirs := net.Pipe()
 	if err := r.follow(ours, 1); err != nil {
-		return nil, fmt.Errorf("clone %s: %w", cfg.Doc, err)
+		return nil, errors.Join(fmt.Errorf("clone %s: %w", cfg.Doc, err), clone.Close())
 	}
 	return clone, clone.follow(theirs, 0)
 }

@@ -41,7 +41,8 @@ var (
 )
 
 // MaxSkew is how far ahead of our wall clock the time of another's update may be.
-// Until that time has come the update waits at its sender.
+// Until that time has come the update waits at its sender. A replica whose own clock
+// was ahead goes on from there, so it waits, too.
 const MaxSkew = 2 * time.Minute
 
 // Config is what a [Replica] works with. Doc, Mesh and Signer are needed.
@@ -51,7 +52,7 @@ type Config struct {
 	Signer Signer
 
 	Verifier Verifier           // nil: [PeerKeys]
-	Authors  func(peer.ID) bool // who may write; nil: everybody. May be asked at any time, by many at once
+	Authors  func(peer.ID) bool // who may write; nil: everybody. Asked at any time, by many at once, and when a file is read
 
 	Limits Limits
 	Now    func() time.Time // the wall clock; nil: time.Now

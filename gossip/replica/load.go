@@ -146,7 +146,7 @@ func (l *loader) begin(body []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if l.resume && s.Peer == r.self.Peer && s.Epoch != 0 {
-		r.self.Epoch = s.Epoch
+		r.self.Epoch, r.loaded = s.Epoch, 0
 	}
 	l.whole = l.at
 	return nil

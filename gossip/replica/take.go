@@ -6,43 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/batchain/batchain/wire"
 )
-
-// batch is what a stream has brought and not yet taken in: verified updates,
-// ascending for each source. It becomes part of the replica as a whole, so that
-// nobody ever sees an update without those that its author knew.
-type batch struct {
-	of    map[Source][]Update
-	bytes int
-}
-
-func newBatch() *batch { return &batch{of: map[Source][]Update{}} }
-
-func (b *batch) add(u Update) {
-	b.of[u.Source] = append(b.of[u.Source], u)
-	b.bytes += u.size()
-}
-
-// drop forgets what the batch has of a source, and returns how many bytes that was.
-func (b *batch) drop(source Source) (bytes int) {
-	for _, u := range b.of[source] {
-		bytes += u.size()
-	}
-	b.bytes -= bytes
-	delete(b.of, source)
-	return bytes
-}
-
-// last is the newest number that the batch has of a source.
-func (b *batch) last(s Source) uint64 {
-	if updates := b.of[s]; len(updates) > 0 {
-		return updates[len(updates)-1].Seq
-	}
-	return 0
-}
 
 // outcome is what became of a batch.
 type outcome struct {
@@ -53,9 +18,40 @@ type outcome struct {
 // takeIn makes a batch part of the replica; full are the sources of which it has
 // everything. r.mu is held. An error is one of the disk, and nothing was taken.
 func (r *Replica) takeIn(b *batch, full []Source) (outcome, error) {
-	out := outcome{refused: map[Source]error{}}
+	plans, out := r.planAll(b, full)
 	var updates, journaled []Update
-	plans := map[Source]plan{}
+	var whole []Source
+	for source, p := range plans {
+		updates = append(updates, p.updates...)
+		if slices.Contains(full, source) {
+			journaled, whole = append(journaled, b.of[source]...), append(whole, source)
+		} else {
+			journaled = append(journaled, p.updates...)
+		}
+	}
+	if err := r.journal.append(journaled, whole); err != nil {
+		return outcome{}, err
+	}
+	lost := r.lost(plans[r.self])
+	for source, p := range plans {
+		for _, seq := range p.forget {
+			r.forget(source, seq)
+		}
+	}
+	slices.SortFunc(updates, Update.Compare)
+	for _, u := range updates {
+		r.take(u)
+	}
+	if len(updates) > 0 {
+		r.announce()
+	}
+	r.compact()
+	return out, r.reissue(lost)
+}
+
+// planAll plans a batch, source by source.
+func (r *Replica) planAll(b *batch, full []Source) (map[Source]plan, outcome) {
+	plans, out := map[Source]plan{}, outcome{refused: map[Source]error{}}
 	room := r.room()
 	for _, source := range slices.SortedFunc(maps.Keys(b.of), Source.Compare) {
 		p, err := r.planFor(source, b.of[source], slices.Contains(full, source), room)
@@ -68,36 +64,9 @@ func (r *Replica) takeIn(b *batch, full []Source) (outcome, error) {
 		default:
 			room.use(source, p.bytes, r.sources[source] == nil)
 			plans[source] = p
-			updates = append(updates, p.updates...)
-			if slices.Contains(full, source) {
-				journaled = append(journaled, b.of[source]...)
-			} else {
-				journaled = append(journaled, p.updates...)
-			}
 		}
 	}
-	slices.SortFunc(updates, Update.Compare)
-	if err := r.journal.append(journaled, fullOf(plans, full)); err != nil {
-		return outcome{}, err
-	}
-	lost := r.lost(plans[r.self])
-	for source, p := range plans {
-		for _, seq := range p.forget {
-			r.forget(source, seq)
-		}
-	}
-	for _, u := range updates {
-		r.take(u)
-	}
-	if len(updates) > 0 {
-		r.announce()
-	}
-	r.compact()
-	return out, r.reissue(lost)
-}
-
-func fullOf(plans map[Source]plan, full []Source) []Source {
-	return slices.DeleteFunc(slices.Clone(full), func(s Source) bool { _, ok := plans[s]; return !ok })
+	return plans, out
 }
 
 // planFor drops from a batch what came by another way meanwhile, and plans the
@@ -126,46 +95,6 @@ func (r *Replica) planFor(source Source, updates []Update, full bool, room *room
 		err = fmt.Errorf("%w: %d bytes of updates, there is room for %d", wire.ErrFull, p.bytes, room.bytes)
 	}
 	return p, err
-}
-
-// room is what may still be taken in.
-type room struct {
-	bytes, sources int
-	epochs         func(peer.ID) int
-	newcomers      map[peer.ID]int
-}
-
-func (r *Replica) room() *room {
-	l := r.cfg.Limits
-	return &room{
-		bytes: l.Bytes - r.bytes, sources: l.Sources - len(r.sources),
-		epochs:    func(id peer.ID) int { return l.Epochs - r.epochs[id] },
-		newcomers: map[peer.ID]int{},
-	}
-}
-
-func (m *room) use(source Source, bytes int, newcomer bool) {
-	m.bytes -= bytes
-	if newcomer {
-		m.sources--
-		m.newcomers[source.Peer]++
-	}
-}
-
-func (m *room) forSource(id peer.ID) error {
-	if m.sources <= 0 || m.epochs(id) <= m.newcomers[id] {
-		return fmt.Errorf("%w: too many sources", wire.ErrFull)
-	}
-	return nil
-}
-
-// sourceFor returns the state of a source; a new one is kept only once something of
-// it is taken.
-func (r *Replica) sourceFor(id Source, room *room) (*source, error) {
-	if s := r.sources[id]; s != nil {
-		return s, nil
-	}
-	return newSource(), room.forSource(id.Peer)
 }
 
 // take makes an update part of the replica, and then drops what it supersedes.
@@ -207,34 +136,4 @@ func (r *Replica) forget(source Source, seq uint64) {
 func (r *Replica) announce() {
 	close(r.changed)
 	r.changed = make(chan struct{})
-}
-
-// lost returns the changes of this run that a full set of our own updates, as others
-// have it, does not hold: our state was an old copy, and we wrote on. What the copy
-// itself held and the others do not is superseded.
-func (r *Replica) lost(p plan) [][]byte {
-	if len(p.forget) == 0 {
-		return nil
-	}
-	var changes [][]byte
-	for u := range r.model.History(nil) {
-		if u.Source == r.self && u.Seq > r.loaded && slices.Contains(p.forget, u.Seq) {
-			changes = append(changes, u.Change)
-		}
-	}
-	r.tell(Event{Kind: Forked, Update: Update{Source: r.self}})
-	return changes
-}
-
-// reissue writes lost changes once more, under a new epoch: its numbers cannot meet
-// old ones.
-func (r *Replica) reissue(changes [][]byte) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	r.self = newEpoch(r.self.Peer)
-	if err := r.journal.start(r.start()); err != nil {
-		return err
-	}
-	return r.issue(changes)
 }
