@@ -86,7 +86,7 @@ func TestTornTailIsCutOff(t *testing.T) {
 	whole, err := os.ReadFile(path)
 	must(t, err)
 	for size := range len(whole) + 1 {
-		if size%7 != 0 && !slices.Contains(sizes, size) && !slices.Contains(sizes, size+1) {
+		if size%23 != 0 && !slices.Contains(sizes, size) && !slices.Contains(sizes, size+1) {
 			continue
 		}
 		for name, tail := range map[string][]byte{"cut": nil, "zeros": make([]byte, 100)} {
