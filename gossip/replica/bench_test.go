@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"testing"
 	"time"
@@ -84,13 +85,12 @@ func BenchmarkTail(b *testing.B) {
 			must(b, r.Local(changes...))
 			stream := tails(b, r, ro, replica.StreamOptions{}, replica.StreamOptions{})
 			defer stream.end()
-			news := other.Watch(b.Context())
+			next, stop := iter.Pull(other.Watch(b.Context()))
+			defer stop()
 			for n := 0; b.Loop(); n++ {
 				must(b, m.Set("k", []byte(fmt.Sprint(n))))
-				for change := range news {
-					if string(change.Value) == fmt.Sprint(n) {
-						break
-					}
+				for change, ok := next(); ok && string(change.Value) != fmt.Sprint(n); {
+					change, ok = next()
 				}
 			}
 		})

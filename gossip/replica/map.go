@@ -150,7 +150,7 @@ func (m *Map) snapshot() map[string][]byte {
 func (m *Map) MarshalJSON() ([]byte, error) { return json.Marshal(m.snapshot()) }
 
 // Watch yields what changes from now on, here and elsewhere, until ctx ends. A value
-// that expires is no change.
+// that expires is no change. It can be ranged over once.
 func (m *Map) Watch(ctx context.Context) iter.Seq[MapChange] {
 	changes := m.feed.watch(ctx)
 	return func(yield func(MapChange) bool) {

@@ -150,7 +150,8 @@ func (s *Set) snapshot() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.elements)), func(e string) bool { return !s.has(e) })
 }
 
-// Watch yields what comes and goes from now on, here and elsewhere, until ctx ends.
+// Watch yields what comes and goes from now on, here and elsewhere, until ctx ends. It can
+// be ranged over once.
 func (s *Set) Watch(ctx context.Context) iter.Seq[SetChange] {
 	changes := s.feed.watch(ctx)
 	return func(yield func(SetChange) bool) {
