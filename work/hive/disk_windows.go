@@ -18,3 +18,7 @@ func freeBytes(path string) (int64, error) {
 	}
 	return int64(min(free, 1<<62)), nil
 }
+
+// syncFolder does nothing: Windows writes names with the journal of NTFS, and
+// has no way to sync a folder.
+func syncFolder(string) error { return nil }
