@@ -33,6 +33,7 @@ type guest struct {
 	compiled wazero.CompiledModule
 	metered  bool
 	files    fs.FS
+	memory   memory
 	hello    message
 }
 
@@ -178,7 +179,8 @@ func (u *guestUnit) run(ctx context.Context, m message) (err error) {
 			return err
 		}
 	}
-	memory := &memory{limit: uint64(u.limits.Memory)}
+	memory := &u.guest.memory
+	memory.serve(uint64(u.limits.Memory))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fail(CodeModule, "%v", p)

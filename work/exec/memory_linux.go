@@ -2,29 +2,29 @@ package exec
 
 import "golang.org/x/sys/unix"
 
-// reserve takes addresses for all that the instance may ever have.
-func (l *linear) reserve() bool {
-	if l.most == 0 {
-		l.reserved = []byte{}
+// reserve takes the addresses.
+func (m *memory) reserve() bool {
+	if m.reserved != nil || m.limit == 0 {
 		return true
 	}
-	reserved, err := unix.Mmap(-1, 0, int(l.most), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-	l.reserved = reserved
-	return err == nil
+	reserved, err := unix.Mmap(-1, 0, int(m.limit), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return false
+	}
+	m.reserved = reserved
+	_ = unix.Madvise(reserved, unix.MADV_HUGEPAGE) // a wish
+	return true
 }
 
 // open makes the first size bytes usable; new ones are zero.
-func (l *linear) open(size uint64) bool {
-	if size <= l.size {
-		return true
-	}
-	return unix.Mprotect(l.reserved[:size], unix.PROT_READ|unix.PROT_WRITE) == nil
+func (m *memory) open(size uint64) bool {
+	return size <= m.opened || unix.Mprotect(m.reserved[:size], unix.PROT_READ|unix.PROT_WRITE) == nil
 }
 
-// Free implements [experimental.LinearMemory].
-func (l *linear) Free() {
-	if len(l.reserved) > 0 {
-		_ = unix.Munmap(l.reserved) // it is one that Mmap gave
+// release gives all back to the system.
+func (m *memory) release() {
+	if m.reserved != nil {
+		_ = unix.Munmap(m.reserved) // it is what Mmap gave
 	}
-	l.reserved = nil
+	m.reserved, m.opened, m.size = nil, 0, 0
 }

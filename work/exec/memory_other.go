@@ -4,19 +4,16 @@ package exec
 
 import "slices"
 
-// reserve takes nothing yet: here memory is taken as it is opened.
-func (l *linear) reserve() bool {
-	l.reserved = []byte{}
-	return true
-}
+// reserve does nothing: here memory is taken as it is opened.
+func (m *memory) reserve() bool { return true }
 
 // open makes the first size bytes usable; new ones are zero.
-func (l *linear) open(size uint64) bool {
-	if grow := int(size) - len(l.reserved); grow > 0 {
-		l.reserved = slices.Grow(l.reserved, grow)[:size]
+func (m *memory) open(size uint64) bool {
+	if grow := int(size) - len(m.reserved); grow > 0 {
+		m.reserved = slices.Grow(m.reserved, grow)[:size]
 	}
 	return true
 }
 
-// Free implements [experimental.LinearMemory].
-func (l *linear) Free() { l.reserved = nil }
+// release gives all back.
+func (m *memory) release() { m.reserved, m.opened, m.size = nil, 0, 0 }

@@ -1,16 +1,8 @@
 package exec
 
 import (
-	"bytes"
-	"context"
 	"encoding/binary"
 	"math"
-	"slices"
-	"testing"
-	"time"
-
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	mt "github.com/batchain/batchain/work/exec/meter/metertest"
 )
@@ -49,62 +41,5 @@ func tasks() map[string][]byte {
 		"ints":   build(1, []byte{mt.I32, mt.I64}, counting(100e6, random)),
 		"memory": build(160, []byte{mt.I32, mt.I32}, counting(20e6, sieve)),
 		"calls":  build(1, nil, mt.Code(mt.I32Const, 34, mt.Call, uint32(5), mt.Drop), fib),
-	}
-}
-
-// inProcess returns what runs a module as wazero does by default.
-func inProcess(b *testing.B, wasm []byte) func() {
-	ctx := context.Background()
-	runtime := wazero.NewRuntime(ctx)
-	b.Cleanup(func() { _ = runtime.Close(ctx) })
-	wasi_snapshot_preview1.MustInstantiate(ctx, runtime)
-	compiled, err := runtime.CompileModule(ctx, wasm)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return func() {
-		var out bytes.Buffer
-		instance, err := runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("").WithStdout(&out))
-		if err != nil || out.String() != answer {
-			b.Fatal(err, out.String())
-		}
-		_ = instance.Close(ctx)
-	}
-}
-
-// inChild returns what runs a module in a warm child.
-func inChild(b *testing.B, p *Pool, wasm []byte, fuel uint64) func() {
-	id, err := p.Load(b.Context(), wasm, fuel > 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return func() {
-		if _, err := p.Run(b.Context(), Program{Module: id}, Unit{Input: []byte("0"), Limits: Limits{Fuel: fuel}}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkChild compares, in one run and in turn, wazero in this process, a
-// warm child, and a warm child that counts fuel. speed is how fast the child is
-// measured by wazero: at least 0.9. fuel is how many times longer counting
-// takes: at most 1.6.
-func BenchmarkChild(b *testing.B) {
-	for name, wasm := range tasks() {
-		b.Run(name, func(b *testing.B) {
-			p := newPool(b, Config{Slots: 2})
-			runs := []func(){inProcess(b, wasm), inChild(b, p, wasm, 0), inChild(b, p, wasm, 1<<50)}
-			best := slices.Repeat([]time.Duration{time.Hour}, len(runs))
-			for b.Loop() {
-				for i, run := range runs {
-					began := time.Now()
-					run()
-					best[i] = min(best[i], time.Since(began))
-				}
-			}
-			b.ReportMetric(best[0].Seconds()*1000, "plain-ms")
-			b.ReportMetric(float64(best[0])/float64(best[1]), "speed")
-			b.ReportMetric(float64(best[2])/float64(best[1]), "fuel")
-		})
 	}
 }
