@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config is what a [Pool] works with. Dir is needed; other zero fields are the
@@ -14,10 +16,12 @@ type Config struct {
 	Slots         int           // units at once, and workers kept without work; one a processor
 	Memory        int64         // the most bytes that a unit may ask for; 1 GiB
 	Cache         int64         // bytes of compiled modules on disk; 1 GiB
-	CompileTime   time.Duration // for one module; 1 min
+	CompileTime   time.Duration // of a processor, for one module; 1 min. Ten times that by the wall clock
 	CompileMemory int64         // bytes, for one module; 2 GiB
+	Eager         bool          // children have the priority of this process, not the lowest
 	Commands      []Command     // native programs that units may use; see [Layers]
 	Logger        *slog.Logger  // nil: discard
+	Registerer    prometheus.Registerer
 }
 
 func (c Config) withDefaults() Config {

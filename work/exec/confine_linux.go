@@ -69,7 +69,12 @@ func (c confinement) become(args []string) error {
 // limit sets the limits of the process, and has it run when nobody else wants
 // the processor.
 func (c confinement) limit() error {
+	seconds := uint64(c.Seconds)
+	if seconds == 0 {
+		seconds = unix.RLIM_INFINITY
+	}
 	for resource, most := range map[int]uint64{
+		unix.RLIMIT_CPU:     seconds,
 		unix.RLIMIT_CORE:    0,
 		unix.RLIMIT_NOFILE:  256,
 		unix.RLIMIT_DATA:    uint64(c.Memory),
@@ -79,6 +84,9 @@ func (c confinement) limit() error {
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
 			return fmt.Errorf("limit %d: %w", resource, err)
 		}
+	}
+	if c.Eager {
+		return nil
 	}
 	return unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
 }

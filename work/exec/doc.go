@@ -13,13 +13,14 @@
 //
 // The first line is hello; answer it with ready, within 30 s. Then comes work,
 // one unit at a time; answer it with result or error, with its id. Pass over
-// lines of types and fields that you do not know. End, with exit code 0, after
+// lines of types and fields that you do not know. A unit that is not wanted any more, or takes too
+// long, ends by your being killed; keep nothing that would be missed. End, with exit code 0, after
 // stop, and when the input ends; 10 s later you are killed.
 //
 //	to a worker
 //	 {"type":"hello","proto":1,"context":V}                     context: what the project says to all its workers; left out when it says nothing
 //	 {"type":"work","id":N,"seq":N,"input":V,"files":{NAME:PATH}}  seq: the place of the unit in the project; files: to be read, left out when there are none
-//	 {"type":"ping","id":N}                                     only between units
+//	 {"type":"ping","id":N}                                     only between units; answer within 5 s
 //	 {"type":"error","code":"protocol","message":S}             your last line is none; it is passed over, and the third of them is your end
 //	 {"type":"stop"}
 //
@@ -73,7 +74,7 @@
 // Of a unit: fuel, memory (256 MiB), bytes of output (1 MiB), wall clock (1 min);
 // its input fits in 1 MiB less 64 KiB. The first three decide what comes out.
 // Output counts all bytes on standard output. Of a module: 64 MiB, and to
-// compile it 1 min and 2 GiB. The cache of compiled modules has 1 GiB, and drops
+// compile it 1 min of a processor and 2 GiB. The cache of compiled modules has 1 GiB, and drops
 // what was not used for the longest time.
 //
 // # The sandbox
@@ -82,7 +83,7 @@
 // becomes a guest (which runs one module), a compiler (one module, once), or a
 // native command:
 //
-//	limits      RLIMIT_DATA, NOFILE, FSIZE, CORE, MEMLOCK; priority 19
+//	limits      RLIMIT_DATA, CPU, NOFILE, FSIZE, CORE, MEMLOCK; priority 19
 //	namespaces  user, network, processes, messages, names: no interface but a dead loopback; when its first process ends, all do
 //	landlock    files: the system's libraries and programs, its own folder, what the owner listed; TCP; abstract sockets, signals (version 4 and later)
 //	seccomp     no sockets, no new processes, no namespaces, no memory that RLIMIT_DATA does not count, no rare calls

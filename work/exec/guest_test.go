@@ -12,7 +12,7 @@ import (
 // newPool returns a pool that is closed at the end of the test.
 func newPool(t testing.TB, config Config) *Pool {
 	t.Helper()
-	config.Dir = t.TempDir()
+	config.Dir, config.Eager = t.TempDir(), true // these tests are to end on a busy machine, too
 	p, err := New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func lacking(dir string) {
 		fmt.Println(untestable, err)
 		return
 	}
-	p, err := New(Config{Dir: dir, Commands: []Command{{Name: "true", Argv: []string{"/bin/true"}}}})
+	p, err := New(Config{Dir: dir, Eager: true, Commands: []Command{{Name: "true", Argv: []string{"/bin/true"}}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -162,7 +162,7 @@ func TestNoOrphans(t *testing.T) {
 
 // parent has a child compute for ever, and says its number.
 func parent(dir string) {
-	p, err := New(Config{Dir: dir})
+	p, err := New(Config{Dir: dir, Eager: true})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -23,9 +25,10 @@ var ErrNotLoaded = errors.New("module is not loaded")
 // Pool runs units in processes of their own, and keeps those that did well for
 // the next unit of the same program. Its methods may be called concurrently.
 type Pool struct {
-	config Config
-	cache  *cache
-	slots  *semaphore.Weighted
+	config  Config
+	cache   *cache
+	slots   *semaphore.Weighted
+	metrics *metrics
 
 	mu      sync.Mutex
 	idle    []*warm          // the longest unused first
@@ -37,7 +40,8 @@ type Pool struct {
 // warm is a worker without work.
 type warm struct {
 	*worker
-	key string
+	key   string
+	since time.Time
 }
 
 // New returns a pool. It needs to be closed.
@@ -53,7 +57,11 @@ func New(config Config) (*Pool, error) {
 	if err := removeBoxes(config.Dir); err != nil {
 		return nil, err
 	}
-	return &Pool{config: config, cache: cache, slots: semaphore.NewWeighted(int64(config.Slots)), busy: map[*worker]bool{}}, nil
+	p := &Pool{
+		config: config, cache: cache, metrics: newMetrics(),
+		slots: semaphore.NewWeighted(int64(config.Slots)), busy: map[*worker]bool{},
+	}
+	return p, p.metrics.register(config.Registerer, p)
 }
 
 // Load checks a module, compiles it, metered or not, and keeps it in the cache,
@@ -75,10 +83,12 @@ func (p *Pool) Load(ctx context.Context, wasm []byte, metered bool) (ModuleID, e
 
 // compile has a child compile the module in a folder.
 func (p *Pool) compile(ctx context.Context, spec compileSpec) error {
-	limit := p.config.CompileTime
+	limit := patience * p.config.CompileTime
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fail(CodeCompile, "not done after %v", limit))
 	defer cancel()
-	c := confinement{Write: []string{spec.Dir}, Memory: p.config.CompileMemory, File: maxCompiled}
+	p.metrics.loads.Inc()
+	c := confinement{Write: []string{spec.Dir}, Memory: p.config.CompileMemory, File: maxCompiled,
+		Seconds: int64(math.Ceil(p.config.CompileTime.Seconds()))}
 	w, err := p.child(ctx, c, roleCompile, spec, start{patience: 2 * limit})
 	switch {
 	case err == nil:
@@ -92,11 +102,16 @@ func (p *Pool) compile(ctx context.Context, spec compileSpec) error {
 	return err
 }
 
+// patience is how many times longer by the wall clock than by processor time
+// compiling may take: whoever compiles comes last on a busy machine.
+const patience = 10
+
 // maxCompiled bounds one file of a compiled module.
 const maxCompiled = 1 << 30
 
 // child starts a confined child of our own binary.
 func (p *Pool) child(ctx context.Context, c confinement, role string, spec any, s start) (*worker, error) {
+	c.Eager = p.config.Eager
 	args, err := childArgs(role, spec)
 	if err != nil {
 		return nil, err
@@ -126,12 +141,14 @@ func (p *Pool) Run(ctx context.Context, program Program, u Unit) (Result, error)
 	}
 	w := p.take(string(key))
 	if w == nil {
+		p.metrics.starts.Inc()
 		if w, err = p.startFor(ctx, program, u.Limits); err != nil {
 			return Result{}, fmt.Errorf("%v: %w", program, err)
 		}
 	}
 	result, err := p.do(ctx, w, u)
-	p.put(&warm{w, string(key)})
+	p.metrics.count(result, err)
+	p.put(&warm{w, string(key), time.Now()})
 	if err != nil {
 		err = fmt.Errorf("%v: unit %d: %w", program, u.Seq, err)
 	}
@@ -204,6 +221,7 @@ func (p *Pool) startIn(ctx context.Context, b *box, program Program, limits Limi
 	if err != nil {
 		return nil, err
 	}
+	c.Eager = p.config.Eager
 	cmd, err := c.command(p.config.Commands[i].Argv[1:])
 	if err != nil {
 		return nil, err
@@ -216,14 +234,29 @@ const childMemory = 1 << 30
 
 // take returns a worker that waits for this program, or nil.
 func (p *Pool) take(key string) *worker {
+	for {
+		w := p.pick(key)
+		if w == nil {
+			return nil
+		}
+		if w.alive() && (time.Since(w.since) < sleepTime || w.answers()) {
+			return w.worker
+		}
+	}
+}
+
+// sleepTime is how long a worker may be without work until it is asked whether
+// it is there still.
+const sleepTime = 10 * time.Second
+
+// pick takes the worker for a program that was used last out of the idle ones.
+func (p *Pool) pick(key string) *warm {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if w := p.idle[i]; w.key == key {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
-			if w.alive() {
-				return w.worker
-			}
+	for i, w := range slices.Backward(p.idle) {
+		if w.key == key {
+			p.idle = slices.Delete(p.idle, i, i+1)
+			return w
 		}
 	}
 	return nil

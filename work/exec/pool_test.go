@@ -59,7 +59,7 @@ func bomb() []byte {
 func TestCompileBombs(t *testing.T) {
 	for name, config := range map[string]Config{
 		"time":   {CompileTime: time.Second},
-		"memory": {CompileMemory: 256 << 20},
+		"memory": {CompileMemory: 160 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(t, config)

@@ -16,6 +16,7 @@ import (
 const (
 	readyTime = 30 * time.Second // from the start of a process to its ready
 	graceTime = 10 * time.Second // from stop to being killed
+	pingTime  = 5 * time.Second  // from ping to being killed
 	strikes   = 3                // lines that are none, until a worker is killed
 )
 
@@ -230,6 +231,14 @@ func (w *worker) do(ctx context.Context, u Unit, paths map[string]string) (Resul
 		return Result{}, err
 	}
 	return Result{Data: answer.Data, Fuel: answer.Fuel, Wall: time.Since(began)}, nil
+}
+
+// answers reports whether the worker answers a ping; if not it is dead.
+func (w *worker) answers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTime)
+	defer cancel()
+	_, err := w.ask(ctx, message{Type: typePing}, nil, typePong)
+	return err == nil
 }
 
 // kill ends the process at once; any goroutine may. In the sandbox it cannot

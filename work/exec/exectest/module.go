@@ -19,7 +19,7 @@ type Module struct {
 // and uses the same fuel, whatever it did before; and it computes the same when
 // it is not metered. Whoever calls it calls [exec.BeChild] in TestMain.
 func CheckModule(t *testing.T, m Module) {
-	pool, err := exec.New(exec.Config{Dir: t.TempDir(), Slots: 1})
+	pool, err := exec.New(exec.Config{Dir: t.TempDir(), Slots: 1, Eager: true})
 	if err != nil {
 		t.Fatal(err)
 	}
