@@ -103,6 +103,9 @@ func TestHostileCommands(t *testing.T) {
 	p := newPool(t, Config{Commands: commands})
 	for way, test := range tests {
 		t.Run(way, func(t *testing.T) {
+			if test.want == ErrMemory {
+				needMemoryLimit(t)
+			}
 			result, err := p.Run(t.Context(), Program{Command: way}, Unit{Input: []byte("0"), Limits: test.limits})
 			if test.want == nil {
 				if err != nil || string(result.Data) != test.text {

@@ -73,14 +73,18 @@ func (c confinement) limit() error {
 	if seconds == 0 {
 		seconds = unix.RLIM_INFINITY
 	}
-	for resource, most := range map[int]uint64{
+	limits := map[int]uint64{
 		unix.RLIMIT_CPU:     seconds,
 		unix.RLIMIT_CORE:    0,
 		unix.RLIMIT_NOFILE:  256,
 		unix.RLIMIT_DATA:    uint64(c.Memory),
 		unix.RLIMIT_FSIZE:   uint64(c.File),
 		unix.RLIMIT_MEMLOCK: 64 << 10,
-	} {
+	}
+	if raceDetector {
+		delete(limits, unix.RLIMIT_DATA)
+	}
+	for resource, most := range limits {
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
 			return fmt.Errorf("limit %d: %w", resource, err)
 		}

@@ -13,6 +13,14 @@ import (
 	mt "github.com/batchain/batchain/work/exec/meter/metertest"
 )
 
+// needMemoryLimit skips where the memory of a process has no limit.
+func needMemoryLimit(t *testing.T) {
+	t.Helper()
+	if raceDetector || runtime.GOOS != "linux" {
+		t.Skip("skipped: the memory of a process has no limit here")
+	}
+}
+
 func TestNoModules(t *testing.T) {
 	p := newPool(t, Config{})
 	good := printer(answer)
@@ -57,6 +65,7 @@ func bomb() []byte {
 }
 
 func TestCompileBombs(t *testing.T) {
+	needMemoryLimit(t)
 	for name, config := range map[string]Config{
 		"time":   {CompileTime: time.Second},
 		"memory": {CompileMemory: 160 << 20},
@@ -73,6 +82,7 @@ func TestCompileBombs(t *testing.T) {
 
 // A module may grow a table, which no limit of its own counts: its process does.
 func TestHugeTable(t *testing.T) {
+	needMemoryLimit(t)
 	p := newPool(t, Config{})
 	wasm := printer(answer, mt.RefNull, mt.FuncRef, mt.I32Const, 400_000_000, mt.Misc, mt.TableGrow, byte(0), mt.Drop)
 	for fuel, want := range map[uint64]error{0: ErrMemory, 1e6: ErrFuel} {
