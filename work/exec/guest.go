@@ -153,7 +153,7 @@ const entry = "_start"
 // work does one unit in an instance of its own.
 func (g *guest) work(ctx context.Context, m message) message {
 	u := &guestUnit{guest: g, id: m.ID, limits: *m.Limits}
-	u.out.u = u
+	u.out.u, u.log.room = u, guestLogSize
 	u.room = u.limits.Output
 	err := u.run(ctx, m)
 	if err == nil && u.result == nil {
@@ -190,7 +190,7 @@ func (u *guestUnit) run(ctx context.Context, m message) (err error) {
 		}
 	}()
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(os.Stderr).
+		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(&u.log).
 		WithFSConfig(wazero.NewFSConfig().WithFSMount(u.guest.files, guestFolder))
 	instance, err := u.guest.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), u.guest.compiled, config)
 	if err != nil {
@@ -247,6 +247,6 @@ func (u *guestUnit) failure(err error) error {
 	case errors.As(err, &exit):
 		return fail(CodeExit, "exit code %d", exit.ExitCode())
 	}
-	fmt.Fprintln(os.Stderr, err) // with its stack, for whoever runs the bee
+	fmt.Fprintln(&u.log, err) // with its stack, for whoever runs the bee
 	return fail(CodeTrap, "%v", err)
 }

@@ -20,6 +20,7 @@ type guestUnit struct {
 	used   uint64   // fuel
 	cut    *Failure // why it was cut off
 	out    guestOut
+	log    guestLog
 }
 
 // guestOut takes what the module writes to its standard output.
