@@ -17,7 +17,7 @@ const Version = "1.0.0"
 
 // ProtocolID returns the id under which the hives of a mesh serve.
 func ProtocolID(mesh string) protocol.ID {
-	return protocol.ID("/batchain/" + mesh + "/work/" + Version)
+	return protocol.ID(fmt.Sprintf("/batchain/%s/work/%s", mesh, Version))
 }
 
 // The operations: kinds of request frames, 1 to 127. Append only.
