@@ -58,7 +58,7 @@ type Options struct {
 	Delay    time.Duration // for which news are gathered before they are pushed: 20 ms
 
 	MaxDeltas int // records in a message: 512 [MAX_DELTAS_PER_GOSSIP 5]
-	MaxBytes  int // of them: 64 KiB
+	MaxBytes  int // of them, at most 128 KiB: 64 KiB
 	MinLive   int // live members below which seeds are asked too: 1 [MINIMUM_LIVE_PEERS 1]
 
 	Phi        Phi           // [Normal]
@@ -80,7 +80,7 @@ func (o Options) withDefaults() Options {
 	o.Push = number(o.Push, 4)
 	o.Delay = cmp.Or(o.Delay, 20*time.Millisecond)
 	o.MaxDeltas = number(o.MaxDeltas, 512)
-	o.MaxBytes = number(o.MaxBytes, 64<<10)
+	o.MaxBytes = min(max(number(o.MaxBytes, 64<<10), 2*maxRecord), MaxMessage/2)
 	o.MinLive = number(o.MinLive, 1)
 	o.Phi = cmp.Or(o.Phi, Normal)
 	o.SuspectPhi = cmp.Or(o.SuspectPhi, 5)

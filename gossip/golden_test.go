@@ -142,7 +142,7 @@ func TestUnknownFields(t *testing.T) {
 
 // The largest message that a member writes is one that others take.
 func TestLimitsFit(t *testing.T) {
-	o := Options{}.withDefaults()
+	o := Options{MaxBytes: 1 << 30}.withDefaults()
 	most := o.MaxBytes + maxDigest*(8+5*10) + maxBeats*(8+10+linkSize) + 2*maxMembers + 1000
 	if most > MaxMessage {
 		t.Errorf("a message of %d bytes may be written, %d are taken", most, MaxMessage)

@@ -244,8 +244,13 @@ type backlog struct {
 // maxRate bounds the admitted changes in a second.
 const maxRate = 1000
 
-// saw takes what a peer lacks of the own state.
-func (b *backlog) saw(behind uint64) { b.behind = max(b.behind, behind) }
+// saw takes what a peer lacks of the own state. What is admitted in two seconds
+// is under way, not behind.
+func (b *backlog) saw(behind uint64) {
+	if float64(behind) > 2*b.rate {
+		b.behind = max(b.behind, behind)
+	}
+}
 
 // round halves the rate when peers have fallen behind for three rounds, and
 // raises it by one otherwise.

@@ -431,3 +431,28 @@ func (s *sim) invariant(rt *rapid.T, highest map[[2]int][3]uint64) {
 		}
 	}
 }
+
+// When peers fall behind for three rounds, half as many own changes are
+// admitted; while they follow, one more in each round.
+func TestBacklogHalvesTheRate(t *testing.T) {
+	n, _ := alone(t, Options{SetRate: 100}, 1)
+	lag := func(behind uint64) {
+		digest := n.self.summary()
+		digest.max -= min(behind, digest.max)
+		n.compare([]summary{digest}, true, n.sim.now)
+		n.advance(n.sim.now)
+	}
+	n.self.max = 10_000
+	for i := range uint64(5) {
+		lag(10 * i % 40) // what is under way is no backlog
+	}
+	if n.own.backlog.rate != 105 {
+		t.Errorf("rate %v after five good rounds", n.own.backlog.rate)
+	}
+	for i := range uint64(3) {
+		lag(1000 * (i + 1))
+	}
+	if want := (105.0 + 2) / 2; n.own.backlog.rate != want || float64(n.own.admit.Limit()) != want {
+		t.Errorf("rate %v after three bad rounds, want %v", n.own.backlog.rate, want)
+	}
+}
