@@ -322,3 +322,47 @@ func TestGossipOnce(t *testing.T) {
 		}
 	})
 }
+
+// Addresses are told to the transport when they are said, and again and again.
+func TestAddressesAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 2)
+		defer m.stop()
+		m.stops[1]()
+		pupil := &pupil{Transport: m.network.Endpoint(m.members[1].Peer()), told: map[string]int{}}
+		g, err := gossip.New(gossip.Config{
+			Key: m.keys[1], Mesh: "test", Transport: pupil, Seeds: func() []peer.ID { return []peer.ID{m.members[0].Peer()} },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		wait.Go(func() { _ = g.Run(ctx) })
+		m.members[1], m.stops[1] = g, func() { cancel(); wait.Wait() }
+		time.Sleep(16 * time.Minute)
+		synctest.Wait()
+		if got := pupil.times(string(m.members[0].Peer())); got != 4 {
+			t.Errorf("told %d times in 16 minutes, want 4", got)
+		}
+	})
+}
+
+// pupil counts what it is told.
+type pupil struct {
+	gossip.Transport
+	mu   sync.Mutex
+	told map[string]int
+}
+
+func (p *pupil) Learn(_ peer.ID, address []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told[string(address)]++
+}
+
+func (p *pupil) times(address string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.told[address]
+}

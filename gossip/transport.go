@@ -24,7 +24,8 @@ type Transport interface {
 	// of transport knows; at most [MaxValue] bytes. Empty: by being dialled
 	// from here.
 	Address() []byte
-	// Learn tells where another member is reached, by its own word.
+	// Learn tells where another member is reached, by its own word: when it says
+	// so, and again every five minutes.
 	Learn(p peer.ID, address []byte)
 }
 
