@@ -107,7 +107,7 @@
 //
 // Message 256 KiB, key 128 B, value 4 KiB, 256 keys and 64 KiB of a member,
 // deletions among them; 512 members in a digest; a message introduces at most 64
-// members, a peer 256 in an hour; 20 messages and 500 checks a second of a peer,
+// members, a peer 256 in an hour; of a peer 20 messages in an interval and 500 checks a second,
 // with bursts of 60 and 2000. Whoever sends what no honest member does is not
 // heard for 10 min after the third time. Who has shown no life takes no place of
 // one who has.

@@ -23,12 +23,12 @@ const (
 
 // What one peer may cost.
 const (
-	messagesPerSecond = 20 // of one peer; what exceeds them is dropped
-	messagesBurst     = 60
-	checksPerSecond   = 500 // signatures of one peer's messages
-	checksBurst       = 2000
-	strikes           = 3 // bad messages until a peer is blocked
-	blockTime         = 10 * time.Minute
+	messagesPerInterval = 20 // of one peer; what exceeds them is dropped
+	messagesBurst       = 60
+	checksPerSecond     = 500 // signatures of one peer's messages
+	checksBurst         = 2000
+	strikes             = 3 // bad messages until a peer is blocked
+	blockTime           = 10 * time.Minute
 )
 
 // When things happen to a member.

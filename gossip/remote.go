@@ -25,7 +25,7 @@ func (c *core) remote(now time.Time, p peer.ID) *remote {
 	if r == nil {
 		c.roomForRemote()
 		r = &remote{
-			messages: rate.NewLimiter(messagesPerSecond, messagesBurst),
+			messages: rate.NewLimiter(rate.Every(c.opt.Interval/messagesPerInterval), messagesBurst),
 			checks:   rate.NewLimiter(checksPerSecond, checksBurst),
 			newcomer: rate.NewLimiter(rate.Every(time.Hour/maxNewPerHour), maxNewPerHour),
 		}
