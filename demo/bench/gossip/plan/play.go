@@ -1,6 +1,10 @@
 package plan
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Status is the key whose spread is timed. Memberlist has room for one value
 // a node, so it is the one key that every participant carries.
@@ -104,16 +108,27 @@ func (b *builder) watch(length int64) {
 	b.add(Step{Do: Mark, Name: "watch"}, Step{After: length, Do: Mark, Name: "end"})
 }
 
-// pauses: every node pauses for four seconds about once a minute.
+// pauses: every node pauses for four seconds once a minute, give or take ten
+// seconds, each at a time of its own.
 func (b *builder) pauses(length int64) {
 	b.join()
 	b.add(Step{Do: Mark, Name: "watch"})
-	gap := minute / int64(b.Nodes)
+	type pause struct {
+		at   int64
+		node int
+	}
+	var all []pause
+	for node := range b.Nodes {
+		own := b.rand.Int64N(minute)
+		for from := int64(0); from < length; from += minute {
+			all = append(all, pause{from + own + b.rand.Int64N(20*second), node})
+		}
+	}
+	slices.SortFunc(all, func(a, b pause) int { return cmp.Compare(a.at, b.at) })
 	spent := int64(0)
-	for spent < length {
-		wait := gap/2 + b.rand.Int64N(gap)
-		spent += wait
-		b.add(Step{After: wait, Do: Pause, Node: b.rand.IntN(b.Nodes), For: pauseOf})
+	for _, p := range all {
+		b.add(Step{After: p.at - spent, Do: Pause, Node: p.node, For: pauseOf})
+		spent = p.at
 	}
 	b.add(Step{After: minute, Do: Mark, Name: "end"})
 }
