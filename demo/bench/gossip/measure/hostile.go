@@ -42,7 +42,7 @@ func Judge(p plan.Plan, events []journal.Event) Verdict {
 			values[pair{e.Node, e.Peer}] = append(values[pair{e.Node, e.Peer}], e.Key+"="+e.Value)
 		}
 	}
-	if v.Survived {
+	if v.Survived && v.Skipped == "" {
 		v.Harm = r.harm(ghosts, values)
 	}
 	return v
