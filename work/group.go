@@ -3,7 +3,6 @@ package work
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -195,6 +194,3 @@ func (g *Group) End(n int, state AttemptState, text string, now int64) {
 
 // maxText bounds what is kept of a program's last words, in bytes.
 const maxText = 256
-
-// Duration of an attempt that has ended.
-func (a *Attempt) duration() time.Duration { return time.Duration(a.Ended-a.Begun) * time.Millisecond }

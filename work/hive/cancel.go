@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/batchain/batchain/work"
 )
 
-// Cancel ends a project for good. What has ended keeps its datachunk; of what
-// has not there will be none, and results that come are late.
+// Cancel ends a project for good. What has ended keeps its datachunk, units that
+// bees were at get one that says so, and results that come are late. Units that
+// nobody has begun vanish.
 func (h *Hive) Cancel(ctx context.Context, name string) error {
 	err := h.do(ctx, 512, func(t *turn) error {
 		p, err := t.named(name)
@@ -25,14 +28,34 @@ func (h *Hive) Cancel(ctx context.Context, name string) error {
 		return nil
 	})
 	for more := true; more && err == nil; {
-		more, err = ask(ctx, h, maxBatchBytes, func(t *turn) (bool, error) { return t.dropOpen(name) })
+		more, err = ask(ctx, h, maxBatchBytes, func(t *turn) (bool, error) { return t.drop(name) })
 	}
 	return err
 }
 
-// dropOpen cancels open groups of a cancelled project, and reports whether more
-// are left.
-func (t *turn) dropOpen(name string) (more bool, err error) {
+// finishCancels ends what a killed process had begun.
+func (h *Hive) finishCancels(ctx context.Context) error {
+	for name, p := range h.names {
+		for more := p.row.State == Cancelled; more && ctx.Err() == nil; {
+			o := &op{done: make(chan error, 1)}
+			o.run = func(t *turn) (err error) {
+				more, err = t.drop(name)
+				return err
+			}
+			if err := h.commit([]*op{o}); err != nil {
+				return err
+			}
+			if err := <-o.done; err != nil {
+				h.log.Warn("cancelled project is not cleared", "project", name, "err", err)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// drop removes units of a cancelled project, and reports whether more are left.
+func (t *turn) drop(name string) (more bool, err error) {
 	p, err := t.named(name)
 	if err != nil {
 		return false, err
@@ -45,7 +68,17 @@ func (t *turn) dropOpen(name string) (more bool, err error) {
 		g.State = work.Cancelled
 		t.close(g, work.Decision{})
 	}
-	return false, nil
+	var keys [][]byte
+	it := t.txn.NewIterator(badger.IteratorOptions{Prefix: inProject(rowUnit, p.id)})
+	for it.Rewind(); it.Valid() && len(keys) < maxBatch; it.Next() {
+		keys = append(keys, it.Item().KeyCopy(nil))
+	}
+	it.Close()
+	for _, key := range keys {
+		t.del(key)
+	}
+	t.after = append(t.after, t.chunks.raise)
+	return len(keys) > 0, nil
 }
 
 // CancelUnit ends one unit, whose datachunk says so.

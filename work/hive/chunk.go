@@ -21,7 +21,8 @@ const (
 // Datachunks returns what came of the units of a project, in their order,
 // from unit from on. It waits for those that are not there, and ends when
 // the project has; the error is nil then, or says why it broke off. What it
-// returned stays: any consumer may read it again.
+// returned stays: any consumer may read it again. Of a cancelled project it
+// leaves out the units that nobody had begun.
 func (h *Hive) Datachunks(ctx context.Context, name string, from uint64) iter.Seq2[work.Datachunk, error] {
 	return func(yield func(work.Datachunk, error) bool) {
 		for {
@@ -47,19 +48,19 @@ func (h *Hive) Datachunks(ctx context.Context, name string, from uint64) iter.Se
 	}
 }
 
-// chunkPage reads datachunks without a gap. It returns io.EOF after the last one
-// of a project that has ended.
+// chunkPage reads the next datachunks. It returns io.EOF after the last one of a
+// project that has ended.
 func (h *Hive) chunkPage(ctx context.Context, name string, from uint64) (page []work.Datachunk, err error) {
 	type standing struct {
-		id   uint32
-		last bool
+		id         uint32
+		last, gaps bool
 	}
 	at, err := ask(ctx, h, 0, func(t *turn) (standing, error) {
 		p, err := t.named(name)
 		if err != nil {
 			return standing{}, err
 		}
-		return standing{p.id, p.row.State > Paused && (from >= p.row.Made)}, nil
+		return standing{p.id, p.row.State > Paused && from >= p.row.Made, p.row.State == Cancelled && len(p.open) == 0}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -68,28 +69,33 @@ func (h *Hive) chunkPage(ctx context.Context, name string, from uint64) (page []
 		return nil, io.EOF
 	}
 	err = h.view(func(txn *badger.Txn) error {
-		page, err = readChunks(txn, at.id, from)
+		page, err = readChunks(txn, at.id, from, at.gaps)
 		return err
 	})
+	if err == nil && at.gaps && len(page) == 0 {
+		err = io.EOF
+	}
 	return page, err
 }
 
-func readChunks(txn *badger.Txn, id uint32, from uint64) (page []work.Datachunk, err error) {
+// readChunks reads up to the first gap, or over all of them.
+func readChunks(txn *badger.Txn, id uint32, from uint64, gaps bool) (page []work.Datachunk, err error) {
 	prefix := inProject(rowChunk, id)
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 64})
 	defer it.Close()
 	size := 0
 	for it.Seek(seqKey(rowChunk, id, from)); it.Valid() && len(page) < chunksAtOnce && size < chunkBytes; it.Next() {
-		if number(it.Item().Key()) != from {
+		seq := number(it.Item().Key())
+		if seq != from && !gaps {
 			break
 		}
 		var c work.Datachunk
 		if err := it.Item().Value(func(row []byte) error { return decodeRow(row, &c) }); err != nil {
-			return nil, fmt.Errorf("datachunk %d: %w", from, err)
+			return nil, fmt.Errorf("datachunk %d: %w", seq, err)
 		}
 		page = append(page, c)
 		size += len(c.Output)
-		from++
+		from = seq + 1
 	}
 	return page, nil
 }

@@ -171,10 +171,10 @@ func TestOpenedAgain(t *testing.T) {
 	}
 	stop()
 	h, _ = start(t, dir, nil)
-	after, err := h.Show(ctx, "p")
-	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("%+v, %v; it was %+v", after, err, before)
-	}
+	until(t, "it stands as it did", func() bool {
+		after, err := h.Show(ctx, "p")
+		return err == nil && fmt.Sprint(after) == fmt.Sprint(before)
+	})
 	for _, task := range batch.Tasks[5:] {
 		if verdicts, err := h.Submit(ctx, work.Member{Peer: bee("b")}, result(task)); err != nil || verdicts[0] != nil {
 			t.Errorf("a task of the life before: %v, %v", verdicts, err)
@@ -198,6 +198,45 @@ func TestOpenedAgain(t *testing.T) {
 		if r.Wrong > 0 || r.Checks < 50 {
 			t.Errorf("the reputation of %s is %+v", name.bee, *r)
 		}
+	}
+}
+
+// A process that is killed while it cancels: the next one ends that.
+func TestHalfCancelled(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	h, stop := start(t, dir, nil)
+	if err := h.Create(ctx, inline("p", work.Policy{Rule: work.Quorum, Quorum: 2})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Add(ctx, "p", make([]work.Unit, 600)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Register(ctx, work.Member{Peer: bee("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Request(ctx, work.Member{Peer: bee("a")}, wish); err != nil {
+		t.Fatal(err)
+	}
+	err := h.do(ctx, 0, func(t *turn) error {
+		p := t.names["p"]
+		p.row.State = Cancelled
+		t.projects[p] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	h, _ = start(t, dir, nil)
+	n := 0
+	for c, err := range h.Datachunks(ctx, "p", 0) {
+		if err != nil || c.State != work.Cancelled {
+			t.Fatal(c, err)
+		}
+		n++
+	}
+	if n != 16 {
+		t.Errorf("%d datachunks, want one of each unit that was begun", n)
 	}
 }
 

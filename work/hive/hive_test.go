@@ -341,6 +341,15 @@ func TestCancel(t *testing.T) {
 	if err := f.Resume(t.Context(), "p"); err == nil {
 		t.Error("a cancelled project goes on")
 	}
+	var seqs []uint64
+	for c, err := range f.Datachunks(t.Context(), "p", 0) { // it ends, and waits for nothing
+		f.must(err)
+		seqs = append(seqs, c.Seq)
+	}
+	if want := []uint64{0, 1, 2, 3}; !slices.Equal(seqs, want) {
+		t.Errorf("datachunks of units %v, want %v: those that were begun or cancelled", seqs, want)
+	}
+	f.must(f.Serve(t.Context(), "p", hive.Handlers{}))
 }
 
 func TestPriority(t *testing.T) {

@@ -69,6 +69,9 @@ func (h *Hive) do(ctx context.Context, size int, run func(*turn) error) error {
 
 // write carries out changes until ctx ends.
 func (h *Hive) write(ctx context.Context) error {
+	if err := h.finishCancels(ctx); err != nil {
+		return err
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
