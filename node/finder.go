@@ -37,12 +37,13 @@ type finder struct {
 	host    host.Host
 	routing routing
 	met     func() []peer.AddrInfo // known from before, last seen first
+	members func() []peer.AddrInfo // that live and keep shards
 	speaks  protocol.ID            // of a host
 	joined  func(context.Context)  // returns when the node is among others, or will not be
 }
 
 // Candidates yields peers that may keep a shard, each once, never this node:
-// connected hosts, peers met before, then the closest to random keys. It ends
+// connected hosts, live members, peers met before, then the closest to random keys. It ends
 // after 64 peers or 8 s, or when two lookups in a row bring nobody new.
 func (f *finder) Candidates(ctx context.Context) iter.Seq[peer.AddrInfo] {
 	return func(yield func(peer.AddrInfo) bool) {
@@ -50,7 +51,7 @@ func (f *finder) Candidates(ctx context.Context) iter.Seq[peer.AddrInfo] {
 		defer cancel()
 		c := &candidates{finder: f, seen: map[peer.ID]bool{f.host.ID(): true}, yield: yield}
 		f.joined(ctx)
-		_ = c.offer(f.connected()) && c.offer(head(f.met(), maxMet)) && c.search(ctx)
+		_ = c.offer(f.connected()) && c.offer(f.members()) && c.offer(head(f.met(), maxMet)) && c.search(ctx)
 	}
 }
 

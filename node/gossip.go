@@ -21,7 +21,7 @@ func (n *Node) openGossip(context.Context) error {
 	}
 	n.members = &membership{
 		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
-		events: n.events, cache: n.cache,
+		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) },
 	}
 	cfg := gossip.Config{
 		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
@@ -36,6 +36,7 @@ func (n *Node) openGossip(context.Context) error {
 	if n.members.gossiper, err = gossip.New(cfg); err != nil {
 		return err
 	}
+	n.finder.members = n.members.hosts
 	n.addPart("gossip", n.whenServing(n.members.Run))
 	if !n.cfg.Client {
 		n.addPart("vitals", (&saying{node: n, say: n.members.gossiper.Set}).Run)
@@ -53,6 +54,7 @@ type membership struct {
 	goodbye  bool // said at the end
 	events   *events
 	cache    *peerCache
+	returned func(peer.ID) // told of those that live again
 }
 
 // byeTime bounds how long a goodbye may hold up the end of a node.

@@ -4,13 +4,34 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/node/nodetest"
 )
+
+// logged is what a node has logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
 
 // peerOf is what n knows of another, the zero peer when it knows nothing.
 func peerOf(t *testing.T, n *node.Node, other string) control.Peer {
@@ -141,4 +162,31 @@ func TestMembersWithoutStorage(t *testing.T) {
 	}
 	c.Nodes[2].Stop()
 	members(t, c, c.Nodes[1].Node(), "left", 1)
+}
+
+// TestTheDeadAreNotAsked: a put passes over a host that gossip knows to be dead,
+// and every host that is left takes part.
+func TestTheDeadAreNotAsked(t *testing.T) {
+	var log logged
+	c := nodetest.New(t, 6, nodetest.Options{Edit: func(i int, cfg *node.Config) {
+		if i == 5 {
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+	}})
+	owner := c.Nodes[5].Node()
+	members(t, c, owner, "live", 5)
+	dead := c.Nodes[1].Node().ID().String()
+	c.Kill(1)
+	members(t, c, owner, "dead", 1)
+	path := filepath.Join(t.TempDir(), "f")
+	write(t, path, strings.Repeat("some lines\n", 100_000), 0o600)
+	put, err := owner.Put(within(t), control.PutRequest{Path: path, Size: -1}, nil, quiet)
+	if err != nil || put.Hosts != 4 {
+		t.Errorf("%+v, %v", put, err)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "candidate does not answer") && strings.Contains(line, dead) {
+			t.Errorf("the dead one was asked: %s", line)
+		}
+	}
 }

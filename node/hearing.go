@@ -17,6 +17,7 @@ func (m *membership) hear(e gossip.Event) {
 		return // counted, and of no use to anybody
 	case gossip.KindLive:
 		m.cache.returned(e.Peer)
+		m.returned(e.Peer)
 	}
 	m.events.publish(Event{
 		Type: eventMember + e.Kind.String(), Peer: e.Peer.String(), Key: e.Key, Value: readable(e), Deleted: e.Deleted, Missed: e.Dropped,

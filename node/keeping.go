@@ -24,7 +24,7 @@ import (
 func (n *Node) openKeeping(context.Context) (err error) {
 	cfg := keeper.Config{
 		Dir: n.home.kept(), Host: n.host, Client: n.client, Engine: n.engine, Finder: n.finder, Mesh: n.cfg.Mesh,
-		Own: n.ownManifests, Logger: n.log.With("part", "keeper"), Registerer: n.registry,
+		Own: n.ownManifests, Members: n.members, Logger: n.log.With("part", "keeper"), Registerer: n.registry,
 	}
 	if n.store != nil {
 		cfg.Announce, cfg.Withdraw, cfg.Holds = n.announce, n.table.Withdraw, n.store.Holds

@@ -15,6 +15,15 @@ import (
 
 const someone = "12D3KooWGRUaLSbSkPCqXu9Qd2dQYWrSDHmyLGTVgkYdYQyv5VFC"
 
+func someoneID(t testing.TB) peer.ID {
+	t.Helper()
+	id, err := peer.Decode(someone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 func TestWhatOthersSayIsBounded(t *testing.T) {
 	for name, a := range map[string]about{
 		"another version":  {Version: 2},
@@ -51,10 +60,7 @@ func TestWhatOthersSayIsBounded(t *testing.T) {
 }
 
 func FuzzParseVitals(f *testing.F) {
-	id, err := peer.Decode(someone)
-	if err != nil {
-		f.Fatal(err)
-	}
+	id := someoneID(f)
 	for _, v := range []any{
 		about{Version: 1, Agent: "batchain/1", Roles: roleStorage, Reach: reachPublic, Relays: []peer.ID{id}, Protocols: []string{"/batchain/x/1.0.0"}, Network: "192.0.2.0/24"},
 		room{Version: 1, Free: 1 << 40, Total: 1 << 41, Load: 3},

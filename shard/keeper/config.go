@@ -67,6 +67,10 @@ type Config struct {
 	Holds    func(shard.Locator) bool // whether this node is a host of the file; nil: of none
 	Own      func() []string          // paths of the owner's own manifests; may be nil
 
+	// Members tells who is said to be gone: such a keeper is called twice a day
+	// only, and others are asked first to become keepers. Nil: nobody is.
+	Members transfer.Members
+
 	Limits     Limits
 	Now        func() time.Time // the wall clock; nil: time.Now
 	Logger     *slog.Logger
@@ -116,11 +120,20 @@ func (c Config) withDefaults() Config {
 	if c.Holds == nil {
 		c.Holds = func(shard.Locator) bool { return false }
 	}
+	if c.Members == nil {
+		c.Members = nobody{}
+	}
 	if c.Own == nil {
 		c.Own = func() []string { return nil }
 	}
 	return c
 }
+
+// nobody is known to it.
+type nobody struct{}
+
+// Standing says that nothing is known.
+func (nobody) Standing(peer.ID) transfer.Standing { return transfer.Standing{Free: -1} }
 
 // owner names an owner of one file: the grant's admin key. Whoever has another
 // key can neither take a file's place here nor forget it.

@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/transfer"
 	"github.com/batchain/batchain/wire"
 )
 
@@ -90,8 +91,9 @@ func (k *Keeper) recruit(ctx context.Context, c shard.Charge, open func() (io.Re
 // candidates returns peers that may become keepers, by lot: in networks of
 // which there is none yet first. Nobody can place himself near a file.
 //
-// Those that are said to be hosts of the file come last. One that is refuses, but
-// has seen the repair key by then; one that is not may be named by a liar.
+// Those that are said to be hosts of the file come later. One that is refuses, but
+// has seen the repair key by then; one that is not may be named by a liar. Those
+// that are said to be gone come last.
 func (k *Keeper) candidates(ctx context.Context, leaveOut map[peer.ID]bool, keepers, rumoured []peer.ID) []peer.AddrInfo {
 	all := k.gather(k.cfg.Finder.Candidates(ctx), leaveOut)
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -100,16 +102,16 @@ func (k *Keeper) candidates(ctx context.Context, leaveOut map[peer.ID]bool, keep
 		used[networkOf(k.cfg.Host.Peerstore().PeerInfo(p))] = true
 	}
 	all = apart(all, used)
-	last := asSet(rumoured)
-	slices.SortStableFunc(all, func(a, b peer.AddrInfo) int {
+	hosts, late := asSet(rumoured), map[peer.ID]int{}
+	for _, p := range all {
 		switch {
-		case last[a.ID] == last[b.ID]:
-			return 0
-		case last[a.ID]:
-			return 1
+		case k.cfg.Members.Standing(p.ID).Life >= transfer.Doubtful:
+			late[p.ID] = 2
+		case hosts[p.ID]:
+			late[p.ID] = 1
 		}
-		return -1
-	})
+	}
+	slices.SortStableFunc(all, func(a, b peer.AddrInfo) int { return late[a.ID] - late[b.ID] })
 	return all
 }
 

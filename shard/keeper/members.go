@@ -79,6 +79,14 @@ func (m members) spoke(p peer.ID) {
 	}
 }
 
+// returned notes that a keeper came back at a time: what it missed before counts
+// no more.
+func (m members) returned(p peer.ID, at int64) {
+	if e := m.find(p); e != nil && e.Missed != 0 && e.Missed < at {
+		e.Missed = at
+	}
+}
+
 // missed notes that a keeper did not answer, and reports whether it is given
 // up now.
 func (m members) missed(p peer.ID, now time.Time) bool {

@@ -14,6 +14,7 @@ import (
 	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/transfer"
 	"github.com/batchain/batchain/wire"
 )
 
@@ -55,7 +56,7 @@ func (k *Keeper) reach(ctx context.Context, p peer.ID) error {
 // ask calls question when p can be reached. Who cannot, or takes longer than
 // limit, is not asked again in this round.
 func (k *Keeper) ask(ctx context.Context, p peer.ID, limit time.Duration, question func(context.Context) error) error {
-	if k.silent.has(p) {
+	if k.silent.has(p) || k.gone(p) {
 		return errSilent
 	}
 	asked, cancel := context.WithTimeout(ctx, limit)
@@ -65,11 +66,23 @@ func (k *Keeper) ask(ctx context.Context, p peer.ID, limit time.Duration, questi
 	if reached {
 		err = question(asked)
 	}
-	if ctx.Err() == nil && (!reached || asked.Err() != nil) {
-		k.silent.add(p)
+	if ctx.Err() == nil {
+		deaf := !reached || asked.Err() != nil
+		if k.silent.called(p, deaf, k.cfg.Now()); deaf {
+			k.silent.add(p)
+		}
 	}
 	return err
 }
+
+// gone reports whether a peer is said to be gone, and was found so lately.
+func (k *Keeper) gone(p peer.ID) bool {
+	return k.cfg.Members.Standing(p).Life == transfer.Gone && k.silent.deafLately(p, k.cfg.Now())
+}
+
+// Returned tells that a peer that was silent lives again. It blocks on nothing
+// but a lock.
+func (k *Keeper) Returned(p peer.ID) { k.silent.comeBack(p, k.cfg.Now()) }
 
 // find returns the peers that announced a locator, never this one.
 func (k *Keeper) find(ctx context.Context, l shard.Locator) []peer.ID {

@@ -174,6 +174,9 @@ func (k *Keeper) conclude(c *charge, asked []peer.ID, answers map[peer.ID]shard.
 	now := k.cfg.Now()
 	reached := o.reached || len(answers) > 0
 	err = k.update(c, func(r *record) {
+		for _, p := range asked {
+			r.Members.returned(p, k.silent.returnedAt(p))
+		}
 		for _, p := range r.heard(k.self, asked, answers, reached, now) {
 			k.log.Info("keeper is given up", "peer", p, "file", c.grant.Locator)
 		}

@@ -293,15 +293,37 @@ type fakeHost struct {
 	host.Host
 	id    peer.ID
 	store peerstore.Peerstore
+
+	mu    sync.Mutex
+	lost  map[peer.ID]bool // whom it is not connected to, and cannot reach
+	dials map[peer.ID]int
 }
 
 func (h *fakeHost) ID() peer.ID                    { return h.id }
 func (h *fakeHost) Peerstore() peerstore.Peerstore { return h.store }
-func (h *fakeHost) Network() network.Network       { return fakeNetwork{} }
+func (h *fakeHost) Network() network.Network       { return fakeNetwork{lost: h.lost} }
 
-type fakeNetwork struct{ network.Network }
+func (h *fakeHost) Connect(_ context.Context, p peer.AddrInfo) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dials == nil {
+		h.dials = map[peer.ID]int{}
+	}
+	h.dials[p.ID]++
+	return errDown
+}
 
-func (fakeNetwork) Connectedness(peer.ID) network.Connectedness { return network.Connected }
+type fakeNetwork struct {
+	network.Network
+	lost map[peer.ID]bool
+}
+
+func (n fakeNetwork) Connectedness(p peer.ID) network.Connectedness {
+	if n.lost[p] {
+		return network.NotConnected
+	}
+	return network.Connected
+}
 
 // fakeEngine finds what it is told to find, and counts.
 type fakeEngine struct {

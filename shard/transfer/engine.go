@@ -39,6 +39,8 @@ type Config struct {
 	Budget    int    // bytes of buffers of one put or full audit; 0 = [DefaultBudget]
 	Logger    *slog.Logger
 
+	// Members tells of peers without asking them. Nil: nothing is known.
+	Members Members
 	// Keepers returns the peers that keep a file, for [Engine.Remove] to tell
 	// them and [Engine.Repair] to spare them. Nil: Remove tells those that
 	// announced themselves.

@@ -65,7 +65,7 @@ func (e *Engine) Get(ctx context.Context, manifest string, to Destination, repor
 	}
 	g := &get{
 		e: e, m: m, coder: coder, sealer: shard.NewSealer(*m.Key, m.Private.File),
-		holders: newHolders(m), received: &counter{}, report: report,
+		holders: newHolders(m.Hosts, e.standing), received: &counter{}, report: report,
 		looking: make(chan struct{}, 1),
 	}
 	if to.Inside != "" {

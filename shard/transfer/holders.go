@@ -24,11 +24,13 @@ const (
 // concurrent use.
 type holders struct {
 	mu     sync.Mutex
-	table  []peer.AddrInfo // the manifest's
+	table  []peer.AddrInfo // by number of host
 	record map[peer.ID]*record
 	extra  map[place][]heldBy // holders that the manifest does not list
 	heard  bool               // every host that could be found has told what it holds
 	pace   time.Duration      // moving average of a shard's time, over all hosts
+
+	standing func(peer.ID) Standing
 }
 
 // place is one index of one segment.
@@ -51,8 +53,8 @@ type record struct {
 	said    string        // why it did not serve, for the person
 }
 
-func newHolders(m *shard.Manifest) *holders {
-	return &holders{table: m.Hosts, record: map[peer.ID]*record{}, extra: map[place][]heldBy{}}
+func newHolders(table []peer.AddrInfo, standing func(peer.ID) Standing) *holders {
+	return &holders{table: table, record: map[peer.ID]*record{}, extra: map[place][]heldBy{}, standing: standing}
 }
 
 // origin is one way to get one shard of a segment.
@@ -62,7 +64,8 @@ type origin struct {
 }
 
 // sources lists every known way to get a shard of s, the best first: hosts that
-// serve before those that did not, data shards before parity, the fast first.
+// serve before those that did not or are said to be gone, data shards before
+// parity, the fast first, and those with little to do.
 func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []origin {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,14 +86,20 @@ func (h *holders) sources(s shard.Segment, scheme shard.Scheme) []origin {
 		}
 	}
 	now := time.Now()
-	slices.SortStableFunc(all, func(a, b origin) int {
-		return slices.Compare(h.rank(a, scheme, now), h.rank(b, scheme, now))
-	})
+	ranks := make(map[origin][]int64, len(all))
+	for _, x := range all {
+		ranks[x] = h.rank(x, scheme, now)
+	}
+	slices.SortStableFunc(all, func(a, b origin) int { return slices.Compare(ranks[a], ranks[b]) })
 	return all
 }
 
 func (h *holders) rank(s origin, scheme shard.Scheme, now time.Time) []int64 {
-	r := h.of(s.host)
+	r, known := h.of(s.host), h.standing(s.host)
+	gone := int64(0)
+	if known.Life >= Doubtful {
+		gone = int64(known.Life)
+	}
 	down, parity := int64(0), int64(0)
 	if now.Before(r.down) {
 		down = 1
@@ -98,7 +107,7 @@ func (h *holders) rank(s origin, scheme shard.Scheme, now time.Time) []int64 {
 	if int(s.index) >= scheme.Data {
 		parity = 1
 	}
-	return []int64{down, int64(r.strikes), parity, int64(r.pace)}
+	return []int64{gone, down, int64(r.strikes), parity, int64(r.pace), known.Load}
 }
 
 func (h *holders) of(p peer.ID) *record {

@@ -114,7 +114,7 @@ func TestStaleShardsAreNotCounted(t *testing.T) {
 		}
 	})
 	m := b.open(r.Manifest)
-	g := &get{e: b.engine, m: m, holders: newHolders(m), looking: make(chan struct{}, 1)}
+	g := &get{e: b.engine, m: m, holders: newHolders(m.Hosts, b.engine.standing), looking: make(chan struct{}, 1)}
 	g.locate(t.Context())
 	g.holders.add(testHost, []shard.Held{{Segment: 1, Index: 1, Shard: shard.ID{1}}, {Segment: 2, Index: 1, Shard: shard.ID{1}}}, m)
 	stale := 0

@@ -30,24 +30,34 @@ type answer struct {
 	free  int64 // bytes it would take of us
 	takes bool
 	why   string // when it takes nothing
-	group string // network it is in, "" for this machine's
+	group string // network it is in, as its connection shows or else as it says; "": not known
+	class int    // see [Standing.class]
+}
+
+// gathering is candidates being asked for room.
+type gathering struct {
+	e      *Engine
+	bytes  int64
+	lease  time.Duration
+	passed []peer.AddrInfo // not asked: they are said to be gone or full
+
+	mu      sync.Mutex
+	answers []answer
+	wait    sync.WaitGroup
+	slots   chan struct{}
 }
 
 // gather asks candidates for room for bytes each, and returns what they
 // answered in the order in which they came. One that does not answer within 2 s
-// counts as a no.
-func (e *Engine) gather(ctx context.Context, from func(context.Context) iter.Seq[peer.AddrInfo], bytes int64, lease time.Duration) []answer {
-	ctx, cancel := context.WithTimeout(ctx, gatherTime)
+// counts as a no. Those that are said to be gone or full are asked only when
+// fewer than enough others take something.
+func (e *Engine) gather(ctx context.Context, from func(context.Context) iter.Seq[peer.AddrInfo], bytes int64, lease time.Duration, enough int) []answer {
+	looking, cancel := context.WithTimeout(ctx, gatherTime)
 	defer cancel()
-	var (
-		mu      sync.Mutex
-		answers []answer
-		wait    sync.WaitGroup
-		slots   = make(chan struct{}, askAtOnce)
-		seen    = map[peer.ID]bool{e.cfg.Host.ID(): true}
-	)
-	for p := range from(ctx) {
-		if ctx.Err() != nil {
+	g := &gathering{e: e, bytes: bytes, lease: lease, slots: make(chan struct{}, askAtOnce)}
+	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
+	for p := range from(looking) {
+		if looking.Err() != nil {
 			break
 		}
 		if seen[p.ID] {
@@ -57,17 +67,27 @@ func (e *Engine) gather(ctx context.Context, from func(context.Context) iter.Seq
 			break
 		}
 		e.remember(p)
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			a := e.ask(ctx, p, bytes, lease)
-			mu.Lock()
-			defer mu.Unlock()
-			answers = append(answers, a)
-		})
+		if e.standing(p.ID).passedOver(bytes) {
+			g.passed = append(g.passed, p)
+			continue
+		}
+		g.ask(looking, p)
 	}
-	wait.Wait()
-	return answers
+	g.wait.Wait()
+	e.askRest(ctx, g, enough)
+	return g.answers
+}
+
+// ask asks one more.
+func (g *gathering) ask(ctx context.Context, p peer.AddrInfo) {
+	g.slots <- struct{}{}
+	g.wait.Go(func() {
+		defer func() { <-g.slots }()
+		a := g.e.ask(ctx, p, g.bytes, g.lease)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.answers = append(g.answers, a)
+	})
 }
 
 func (e *Engine) ask(ctx context.Context, p peer.AddrInfo, bytes int64, lease time.Duration) answer {
@@ -84,7 +104,11 @@ func (e *Engine) ask(ctx context.Context, p peer.AddrInfo, bytes int64, lease ti
 	default:
 		a.takes, a.free = true, reply.Free
 	}
-	a.group = e.networkOf(p.ID)
+	s := e.standing(p.ID)
+	a.group, a.class = e.networkOf(p.ID), s.class(bytes, a.free)
+	if a.group == "" {
+		a.group = s.Network
+	}
 	return a
 }
 
@@ -171,10 +195,11 @@ func shardsPerHost(s shard.Scheme, hosts int) int {
 	return (s.Shards() + hosts - 1) / max(hosts, 1)
 }
 
-// spread orders hosts so that those of different networks come first, and
-// otherwise by lot: always asking the same hosts first would fill them and
-// leave others empty. Each file draws its own lots, the same at every try, so
-// that a put which resumes meets the hosts where its last bytes went.
+// spread orders hosts so that those of different networks come first, then
+// those with room and time, and otherwise by lot: always asking the same hosts
+// first would fill them and leave others empty. Each file draws its own lots, the
+// same at every try, so that a put which resumes meets the hosts where its last
+// bytes went.
 func spread(hosts []answer, file shard.FileID) []answer {
 	lots := map[peer.ID][32]byte{}
 	for _, h := range hosts {
@@ -182,7 +207,7 @@ func spread(hosts []answer, file shard.FileID) []answer {
 	}
 	slices.SortFunc(hosts, func(a, b answer) int {
 		x, y := lots[a.peer], lots[b.peer]
-		return bytes.Compare(x[:], y[:])
+		return cmp.Or(cmp.Compare(a.class, b.class), bytes.Compare(x[:], y[:]))
 	})
 	nth := map[string]int{}
 	rank := map[peer.ID]int{}

@@ -127,7 +127,7 @@ func TestGatherEndsByItself(t *testing.T) {
 			yield(peer.AddrInfo{ID: peer.ID(testHost)}) // of no address
 			<-ctx.Done()
 		}
-	}, 1, shard.LeaseDefault)
+	}, 1, shard.LeaseDefault, 1)
 	if len(answers) != 2 || answers[0].takes == answers[1].takes {
 		t.Errorf("%+v", answers)
 	}

@@ -32,7 +32,7 @@ func (p *put) prepare(ctx context.Context) error {
 		return err
 	}
 	p.report(Progress{Phase: "find", Total: p.in.size})
-	answers := p.e.gather(ctx, p.candidates, wish.perHost(wish.schemeFor(shard.ArchiveHosts), shard.ArchiveHosts), p.opts.Lease)
+	answers := p.e.gather(ctx, p.candidates, wish.perHost(wish.schemeFor(shard.ArchiveHosts), shard.ArchiveHosts), p.opts.Lease, p.enough(wish))
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -72,6 +72,19 @@ func (p *put) wishes() (wishes, error) {
 		w.size = max(0, w.size-j.safe())
 	}
 	return w, nil
+}
+
+// enough is how many hosts must take something before it counts who is said to
+// be gone: those that were asked for, or that the scheme needs.
+func (p *put) enough(w wishes) int {
+	need := max(w.scheme.Shards(), 1)
+	if w.durability == shard.DurabilityArchive {
+		need = max(need, shard.ArchiveHosts)
+	}
+	if w.colocate {
+		need = 1
+	}
+	return max(need, len(p.opts.Hosts))
 }
 
 func (p *put) candidates(ctx context.Context) iter.Seq[peer.AddrInfo] {

@@ -63,7 +63,11 @@ func (t *takers) ask(ctx context.Context, d time.Duration) {
 	if t.fresh(d) {
 		return
 	}
-	answers := t.e.gather(ctx, t.e.cfg.Finder.Candidates, t.bytes, t.lease)
+	enough := 1
+	if !t.asked.IsZero() {
+		enough = maxCandidates // those who took something before do not do: now all are asked
+	}
+	answers := t.e.gather(ctx, t.e.cfg.Finder.Candidates, t.bytes, t.lease, enough)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked, t.heard, t.yes = time.Now(), nil, nil

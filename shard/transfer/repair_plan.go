@@ -24,7 +24,7 @@ type plan struct {
 // know takes in what the survey found of the hosts. One of the manifest that was
 // never seen was there when the manifest was written.
 func (r *repair) know(written, now time.Time) {
-	r.hosts = &holders{record: map[peer.ID]*record{}, extra: map[place][]heldBy{}}
+	r.hosts = newHolders(nil, func(peer.ID) Standing { return Standing{Free: -1} }) // they have answered just now
 	r.number = map[peer.ID]int{}
 	r.gone, r.liar = make([]bool, len(r.s.hosts)), make([]bool, len(r.s.hosts))
 	for i, h := range r.s.hosts {
