@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/node/control"
@@ -68,6 +69,22 @@ func inState(t *testing.T, n *node.Node, state string) (count int) {
 	return count
 }
 
+// settled waits until a node has heard enough heartbeats of the others to judge
+// their silence: of who is new it is patient.
+func settled(t *testing.T, c *nodetest.Cluster, n *node.Node, others int) {
+	t.Helper()
+	members(t, c, n, "live", others)
+	rest := time.After(6 * time.Second)
+	c.Wait("a few heartbeats have come", func() bool {
+		select {
+		case <-rest:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 // follow returns the types of a node's events about another, as they come.
 func follow(t *testing.T, n *node.Node, home, other string) <-chan string {
 	t.Helper()
@@ -115,7 +132,7 @@ func awaitEvent(t *testing.T, types <-chan string, want string) {
 func TestMembersLiveDieAndReturn(t *testing.T) {
 	c := nodetest.New(t, 4, nodetest.Options{})
 	first := c.Nodes[0].Node()
-	members(t, c, first, "live", 3)
+	settled(t, c, first, 3)
 	gone, left := c.Nodes[2].Node().ID().String(), c.Nodes[3].Node().ID().String()
 	c.Wait("what they say of themselves is known", func() bool {
 		p := peerOf(t, first, gone)
@@ -174,7 +191,7 @@ func TestTheDeadAreNotAsked(t *testing.T) {
 		}
 	}})
 	owner := c.Nodes[5].Node()
-	members(t, c, owner, "live", 5)
+	settled(t, c, owner, 5)
 	dead := c.Nodes[1].Node().ID().String()
 	c.Kill(1)
 	members(t, c, owner, "dead", 1)
