@@ -75,7 +75,7 @@ func testHost(t *testing.T) host.Host {
 func newFinder(h host.Host, a *answers, met []peer.AddrInfo) *finder {
 	return &finder{
 		members: func() []peer.AddrInfo { return nil },
-		host: h, routing: a, met: func() []peer.AddrInfo { return met },
+		host:    h, routing: a, met: func() []peer.AddrInfo { return met },
 		speaks: exchange.ProtocolID("test"), joined: func(context.Context) {},
 	}
 }

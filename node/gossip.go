@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -22,6 +23,7 @@ func (n *Node) openGossip(context.Context) error {
 	n.members = &membership{
 		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
 		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) },
+		known: map[peer.ID]bool{},
 	}
 	cfg := gossip.Config{
 		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
@@ -55,6 +57,9 @@ type membership struct {
 	events   *events
 	cache    *peerCache
 	returned func(peer.ID) // told of those that live again
+
+	mu    sync.Mutex
+	known map[peer.ID]bool // members; gossip itself cannot be asked while it asks for seeds
 }
 
 // byeTime bounds how long a goodbye may hold up the end of a node.
@@ -66,6 +71,9 @@ func (m *membership) Run(ctx context.Context) error {
 	defer end()
 	group, failed := errgroup.WithContext(living)
 	heard := m.gossiper.Watch(living)
+	for _, other := range m.gossiper.Members() {
+		m.meet(other.Peer)
+	}
 	group.Go(func() error {
 		for e := range heard {
 			m.hear(e)
@@ -89,25 +97,53 @@ func (m *membership) Run(ctx context.Context) error {
 // maxSeeds bounds the seeds of one round beside the configured ones.
 const maxSeeds = 64
 
-// seeds are members to begin with and to fall back on: those connected and
-// those configured, and where nobody is connected those met before.
+// seeds are whom gossip calls beside members: peers that are connected, speak
+// gossip and are no members yet; else those configured; and where nobody is
+// connected also those met before. Only strangers, when there are any: pairs that
+// have found each other among many would be content with that.
 func (m *membership) seeds() []peer.ID {
-	var ids []peer.ID
-	for _, p := range m.host.Network().Peers() {
-		if speaks, err := m.host.Peerstore().SupportsProtocols(p, m.speaks); err == nil && len(speaks) > 0 && len(ids) < maxSeeds {
-			ids = append(ids, p)
-		}
+	connected := m.host.Network().Peers()
+	if strangers := m.strangers(connected); len(strangers) > 0 {
+		return strangers
 	}
 	more := m.met.configured
-	if len(ids) == 0 {
+	if len(connected) == 0 {
 		known := m.met.known()
 		more = known[:min(len(known), maxSeeds)]
 	}
+	ids := make([]peer.ID, 0, len(more))
 	for _, info := range more {
 		m.host.Peerstore().AddAddrs(info.ID, info.Addrs, seedTime)
 		ids = append(ids, info.ID)
 	}
 	return ids
+}
+
+func (m *membership) strangers(connected []peer.ID) []peer.ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []peer.ID
+	for _, p := range connected {
+		speaks, err := m.host.Peerstore().SupportsProtocols(p, m.speaks)
+		if err == nil && len(speaks) > 0 && !m.known[p] && len(ids) < maxSeeds {
+			ids = append(ids, p)
+		}
+	}
+	return ids
+}
+
+// meet notes who is a member.
+func (m *membership) meet(p peer.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[p] = true
+}
+
+// forget notes who is none any more.
+func (m *membership) forget(p peer.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, p)
 }
 
 // seedTime is how long the addresses of a seed are kept: until it is asked.

@@ -15,6 +15,10 @@ func (m *membership) hear(e gossip.Event) {
 	switch e.Kind {
 	case gossip.KindUnknownPeer, gossip.KindError:
 		return // counted, and of no use to anybody
+	case gossip.KindNew:
+		m.meet(e.Peer)
+	case gossip.KindForgotten:
+		m.forget(e.Peer)
 	case gossip.KindLive:
 		m.cache.returned(e.Peer)
 		m.returned(e.Peer)
