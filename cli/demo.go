@@ -18,7 +18,8 @@ func demoCommand() *command {
 	return &command{
 		name: "demo", args: "[NAME|all]", group: groupTry, brief: "list the demos, or play one and check every step",
 		max: 1, complete: kindDemo,
-		run: runDemo,
+		flags: []urfave.Flag{number("nodes", 0, "how many nodes (gossip: 3 to 8, default 5)", "n")},
+		run:   runDemo,
 	}
 }
 
@@ -27,9 +28,12 @@ func runDemo(ctx context.Context, s *session, c *urfave.Context) error {
 	if name == "" {
 		return s.listDemos()
 	}
-	err := demo.Play(ctx, name, demo.Options{Out: s.Out, JSON: s.out.json, Logger: s.logger})
+	err := demo.Play(ctx, name, demo.Options{Out: s.Out, JSON: s.out.json, Logger: s.logger, Nodes: c.Int("nodes")})
 	if errors.Is(err, demo.ErrUnknown) {
 		return didYouMean(usage(77, "there is no demo %q", name), closest(name, demoNames()), "batchain demo")
+	}
+	if errors.Is(err, demo.ErrNodes) {
+		return usage(82, "%v", err).Try("batchain demo gossip -n 5")
 	}
 	return err
 }

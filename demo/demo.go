@@ -24,6 +24,7 @@ type Info struct {
 // Options say how a demo tells what it does.
 type Options struct {
 	Out    io.Writer    // where it narrates; must be set
+	Nodes  int          // of the demos that are played with any number; 0 leaves it to them
 	JSON   bool         // one line of JSON a check, and nothing else
 	Logger *slog.Logger // of the nodes; nil discards
 }
@@ -40,6 +41,7 @@ func demos() []demo {
 		{Info{3, "kademlia", "the same with hosts that the DHT finds"}, kademlia},
 		{Info{4, "cli", "put, list and get through a running node"}, throughSocket},
 		{Info{5, "survive", "8 hosts; as many die as the scheme allows; the file comes back"}, survive},
+		{Info{7, "gossip", "members join, change, die and return, and all others hear of it"}, gossiping},
 	}
 }
 
@@ -77,7 +79,7 @@ func (d demo) run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	s := &stage{name: d.Name, out: opts.Out, json: opts.JSON, logger: opts.Logger, dir: dir}
+	s := &stage{name: d.Name, out: opts.Out, json: opts.JSON, logger: opts.Logger, dir: dir, nodes: opts.Nodes}
 	if !s.json {
 		fmt.Fprintf(s.out, "demo %d %s: %s\n", d.Number, d.Name, d.Title)
 	}

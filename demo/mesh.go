@@ -14,7 +14,7 @@ import (
 // meshName keeps demo nodes apart from real ones, wherever they run.
 const meshName = "demo"
 
-// capacity is what each node of a demo gives.
+// capacity is what each node of a demo gives, where that does not matter.
 const capacity = 4 << 30 // bytes
 
 // member is one running node of a demo mesh.
@@ -27,7 +27,7 @@ type member struct {
 }
 
 // start runs a node under dir and returns when it serves.
-func start(ctx context.Context, dir, name string, bootstrap []string, logger *slog.Logger) (*member, error) {
+func start(ctx context.Context, dir, name string, bootstrap []string, capacity int64, logger *slog.Logger) (*member, error) {
 	home := filepath.Join(dir, name)
 	n, err := node.New(ctx, node.Config{
 		Home: home, Mesh: meshName, Bootstrap: bootstrap, Capacity: capacity, Logger: logger,
@@ -55,6 +55,13 @@ func start(ctx context.Context, dir, name string, bootstrap []string, logger *sl
 	case <-m.done:
 		return nil, fmt.Errorf("node %s: %w", name, errors.Join(m.stop(), context.Cause(ctx)))
 	}
+}
+
+// crash ends the node without a word to anybody: its connections are cut first.
+func (m *member) crash() {
+	_ = m.Host().Close()
+	_ = m.stop() // it ends with what it lacks now
+	m.stop = func() error { return nil }
 }
 
 // meet waits until the member has as many connections, or its time is up.

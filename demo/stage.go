@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,9 @@ type stage struct {
 	dir    string
 	all    []*member
 	failed int
+
+	nodes    int   // that were asked for; 0: nobody did
+	capacity int64 // bytes that each node gives; 0: the usual
 }
 
 // say tells what happens next. With --json only checks are printed.
@@ -67,7 +71,7 @@ func (s *stage) node(ctx context.Context, name string, knows ...*member) (*membe
 	for _, k := range knows {
 		bootstrap = append(bootstrap, k.Addrs()...)
 	}
-	m, err := start(ctx, s.dir, name, bootstrap, s.logger)
+	m, err := start(ctx, s.dir, name, bootstrap, cmp.Or(s.capacity, capacity), s.logger)
 	if err == nil {
 		s.all = append(s.all, m)
 	}
