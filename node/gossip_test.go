@@ -141,6 +141,9 @@ func TestMembersLiveDieAndReturn(t *testing.T) {
 	events := follow(t, first, c.Nodes[0].Config().Home, gone)
 	c.Nodes[3].Stop()
 	members(t, c, first, "left", 1)
+	if status, err := socket(t, c.Nodes[0].Config().Home).Status(within(t)); err != nil || status.Members["left"] != 1 || status.Members["live"] != 2 {
+		t.Errorf("status counts members %v, %v", status.Members, err)
+	}
 	if p := peerOf(t, first, left); p.State != "left" {
 		t.Errorf("it said goodbye: %+v", p)
 	}
