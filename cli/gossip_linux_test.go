@@ -69,7 +69,9 @@ func TestKilledAndFrozenProcessesAreNoticed(t *testing.T) {
 			}
 		}
 	}
-	<-time.After(8 * time.Second) // enough heartbeats to judge silence by
+	if err := f.command(f.nodes[0].home, "gossip", "watch", "--timeout", "8s").Run(); err != nil { // until there are heartbeats enough to judge silence by
+		t.Fatal(err)
+	}
 	frozen, killed, rest := f.nodes[4], f.nodes[5], f.nodes[:4]
 
 	if err := killed.cmd.Process.Kill(); err != nil {
