@@ -136,7 +136,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-			b.prune()
+			b.prune(pruneAge)
 		}
 	}
 }

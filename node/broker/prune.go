@@ -14,8 +14,9 @@ const (
 	pruneAge   = 10 * time.Second // a connection is left alone for so long
 )
 
-// prune closes idle connections to peers that are reached by a better one.
-func (b *Broker) prune() {
+// prune closes idle connections, of that age at least, to peers that are reached
+// by a better one.
+func (b *Broker) prune(age time.Duration) {
 	for _, p := range b.network.Peers() {
 		conns := b.network.ConnsToPeer(p)
 		if len(conns) < 2 {
@@ -23,7 +24,7 @@ func (b *Broker) prune() {
 		}
 		slices.SortStableFunc(conns, func(x, y network.Conn) int { return cmp.Compare(b.worth(y), b.worth(x)) })
 		for _, c := range conns[1:] {
-			if time.Since(c.Stat().Opened) > pruneAge && len(c.GetStreams()) == 0 {
+			if time.Since(c.Stat().Opened) > age && len(c.GetStreams()) == 0 {
 				_ = c.Close()
 				b.metrics.pruned.Inc()
 			}
