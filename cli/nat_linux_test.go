@@ -1,11 +1,15 @@
 package cli_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/demo/natlab"
 )
@@ -89,4 +93,55 @@ func outside(n *natlab.Node) string {
 		}
 	}
 	return ""
+}
+
+// file writes size bytes that no compressor could shrink.
+func (l *land) file(name string, size int64) string {
+	l.t.Helper()
+	path := filepath.Join(l.dir, name)
+	f, err := os.Create(path)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	_, err = io.Copy(f, noise(size))
+	if err = errors.Join(err, f.Close()); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
+// same checks that two files hold the same bytes.
+func (l *land) same(one, other string) {
+	l.t.Helper()
+	a, errA := os.ReadFile(one)
+	b, errB := os.ReadFile(other)
+	if err := errors.Join(errA, errB); err != nil || !bytes.Equal(a, b) {
+		l.t.Errorf("%s comes back otherwise: %v", one, err)
+	}
+}
+
+// until asks again and again, within d, until something holds.
+func (l *land) until(d time.Duration, what string, holds func() bool) {
+	l.t.Helper()
+	for end := time.Now().Add(d); !holds(); {
+		if time.Now().After(end) {
+			l.t.Fatalf("not within %s: %s", d, what)
+		}
+		<-time.After(200 * time.Millisecond)
+	}
+}
+
+// peer is what one node says of another.
+func (l *land) peer(of, about *natlab.Node) map[string]any {
+	l.t.Helper()
+	_, peers, err := of.Command(l.t.Context(), "peers")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, p := range peers {
+		if p["peer_id"] == about.PeerID {
+			return p
+		}
+	}
+	return nil
 }

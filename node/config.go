@@ -25,8 +25,8 @@ const DefaultPort = 4170
 // Relay says whether a node carries the traffic of others that cannot be
 // reached, and reaches others that way.
 const (
-	RelayAuto = "auto" // uses relays, and is none
-	RelayOn   = "on"   // uses relays and is one
+	RelayAuto = "auto" // uses relays, and is one once others have found that it can be dialled
+	RelayOn   = "on"   // is one, since its owner says that it can be dialled
 	RelayOff  = "off"  // neither
 )
 
@@ -60,6 +60,10 @@ type Config struct {
 	NoMDNS bool
 	// Relay is [RelayAuto] (default), [RelayOn] or [RelayOff].
 	Relay string
+	// RelayBytes is how many bytes one connection through this node may carry in
+	// each direction, in half an hour. From 8 MiB on others send shards over it.
+	// Default: 128 KiB, in two minutes, with which others find a direct way.
+	RelayBytes int64
 	// Metrics is a TCP address that serves /metrics to everybody who reaches
 	// it. Default: none; the control socket serves them always.
 	Metrics string
@@ -126,6 +130,9 @@ func (c Config) Validate() error {
 		if _, err := peer.AddrInfoFromString(text); err != nil {
 			return fmt.Errorf("%w: bootstrap %q: %w", ErrConfig, text, err)
 		}
+	}
+	if c.RelayBytes < 0 {
+		return fmt.Errorf("%w: relay-bytes %d is below zero", ErrConfig, c.RelayBytes)
 	}
 	if c.Capacity < 0 || c.PerPeer < 0 || c.PerNetwork < 0 {
 		return fmt.Errorf("%w: capacity %d, per-peer %d or per-network %d is below zero", ErrConfig, c.Capacity, c.PerPeer, c.PerNetwork)

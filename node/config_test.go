@@ -28,6 +28,7 @@ per-peer = "2GiB"
 no-storage = true
 no-mdns = true
 relay = "off"
+relay-bytes = "1GB"
 metrics = "127.0.0.1:9170"
 `))
 	if err != nil {
@@ -36,7 +37,7 @@ metrics = "127.0.0.1:9170"
 	want := Config{
 		Mesh: "home", Listen: []string{"/ip4/127.0.0.1/tcp/0"},
 		Bootstrap: []string{"/ip4/10.0.0.1/tcp/4170/p2p/12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"},
-		Capacity:  50_000_000_000, PerPeer: 2 << 30, NoStorage: true, NoMDNS: true, Relay: "off", Metrics: "127.0.0.1:9170",
+		Capacity:  50_000_000_000, PerPeer: 2 << 30, NoStorage: true, NoMDNS: true, Relay: "off", RelayBytes: 1_000_000_000, Metrics: "127.0.0.1:9170",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)

@@ -15,7 +15,7 @@ import (
 const configVersion = 1
 
 // fileConfig is config.toml. Its keys are the flags of `batchain node`, and
-// per-peer and per-network, which few need.
+// per-peer, per-network and relay-bytes, which few need.
 type fileConfig struct {
 	Version    int       `toml:"version,omitempty"`
 	Mesh       string    `toml:"mesh,omitempty"`
@@ -27,6 +27,7 @@ type fileConfig struct {
 	NoStorage  bool      `toml:"no-storage,omitempty"`
 	NoMDNS     bool      `toml:"no-mdns,omitempty"`
 	Relay      string    `toml:"relay,omitempty"`
+	RelayBytes byteSize  `toml:"relay-bytes,omitempty"`
 	Metrics    string    `toml:"metrics,omitempty"`
 }
 
@@ -100,7 +101,7 @@ func LoadConfig(path string) (Config, error) {
 	}
 	c := Config{
 		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, PerPeer: int64(f.PerPeer), PerNetwork: int64(f.PerNetwork),
-		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, Metrics: f.Metrics,
+		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, RelayBytes: int64(f.RelayBytes), Metrics: f.Metrics,
 	}
 	if f.Capacity != nil {
 		c.Capacity = int64(*f.Capacity)
@@ -114,7 +115,7 @@ func LoadConfig(path string) (Config, error) {
 func SaveConfig(path string, c Config) error {
 	f := fileConfig{
 		Version: configVersion, Mesh: c.Mesh, Listen: c.Listen, Bootstrap: c.Bootstrap,
-		PerPeer: byteSize(c.PerPeer), PerNetwork: byteSize(c.PerNetwork), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, Metrics: c.Metrics,
+		PerPeer: byteSize(c.PerPeer), PerNetwork: byteSize(c.PerNetwork), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, RelayBytes: byteSize(c.RelayBytes), Metrics: c.Metrics,
 	}
 	if c.Capacity > 0 {
 		f.Capacity = (*byteSize)(&c.Capacity)

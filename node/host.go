@@ -34,7 +34,7 @@ const (
 
 // newHost makes the libp2p host: TCP and QUIC, TLS before Noise, yamux. The
 // caller closes it.
-func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *portMapper) (host.Host, error) {
+func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *portMapper, relays *relaySource) (host.Host, error) {
 	limits, err := newLimits(cfg.Mesh)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host: %w", err)
@@ -57,7 +57,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *p
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankAddrs), swarm.WithDialTimeoutLocal(dialTimeout)),
 		libp2p.PrometheusRegisterer(reg),
 	}
-	opts = append(opts, reachOptions(cfg, ports)...)
+	opts = append(opts, reachOptions(cfg, ports, relays)...)
 	h, err := libp2p.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host: %w", err)
@@ -68,9 +68,9 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *p
 // reachOptions says where to listen and what is done so that others reach us.
 // Of that there is nothing for a client, nor where only loopback is listened
 // at: there nothing may leave the machine.
-func reachOptions(cfg Config, ports *portMapper) []libp2p.Option {
+func reachOptions(cfg Config, ports *portMapper, relays *relaySource) []libp2p.Option {
 	if cfg.Client {
-		return []libp2p.Option{libp2p.NoListenAddrs, libp2p.DisableRelay()}
+		return []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
 	}
 	opts := []libp2p.Option{libp2p.ListenAddrStrings(cfg.Listen...)}
 	if loopbackOnly(cfg.Listen) {
@@ -81,10 +81,7 @@ func reachOptions(cfg Config, ports *portMapper) []libp2p.Option {
 		return append(opts, libp2p.DisableRelay())
 	}
 	opts = append(opts, libp2p.EnableRelay(), libp2p.EnableHolePunching(holepunch.DirectDialTimeout(directTimeout)))
-	if cfg.Relay == RelayOn {
-		opts = append(opts, libp2p.EnableRelayService())
-	}
-	return opts
+	return append(opts, relayOptions(cfg, relays)...)
 }
 
 // newMuxer is yamux with windows that fill a long path at once and stay small

@@ -27,6 +27,8 @@ func (n *Node) openBroker(context.Context) (err error) {
 	n.onClose(n.broker.Close)
 	n.addPart("broker", n.broker.Run)
 	n.host = n.broker.Host()
+	find := n.relayCandidates
+	n.relays.find.Store(&find)
 	return nil
 }
 

@@ -41,6 +41,7 @@ type Node struct {
 	table     *kad.Table
 	broker    *broker.Broker
 	ports     *portMapper
+	relays    *relaySource
 	client    *exchange.Client
 	seed      shard.Seed
 	engine    *transfer.Engine

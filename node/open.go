@@ -50,8 +50,8 @@ func (n *Node) openHost(context.Context) error {
 	if err := portsFree(n.cfg.Listen); err != nil {
 		return err
 	}
-	n.ports = &portMapper{}
-	if n.host, err = newHost(n.cfg, key, n.registry, n.ports); err != nil {
+	n.ports, n.relays = &portMapper{}, &relaySource{}
+	if n.host, err = newHost(n.cfg, key, n.registry, n.ports, n.relays); err != nil {
 		return err
 	}
 	n.onClose(n.host.Close)

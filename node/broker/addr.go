@@ -100,3 +100,8 @@ func best(addrs []ma.Multiaddr, n int) []ma.Multiaddr {
 
 // public reports whether others may dial an address over the Internet.
 func public(addr ma.Multiaddr) bool { return manet.IsPublicAddr(addr) }
+
+func loopback(addr ma.Multiaddr) bool {
+	ip, ok := ipOf(addr)
+	return ok && ip.IsLoopback()
+}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -81,6 +82,16 @@ func (p *paths) begin(id peer.ID) {
 		delete(p.notes, oldest)
 	}
 	p.notes[id] = &note{at: time.Now()}
+}
+
+// age is how long ago the last attempt began.
+func (p *paths) age(id peer.ID) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := p.notes[id]; n != nil {
+		return time.Since(n.at)
+	}
+	return math.MaxInt64
 }
 
 func (p *paths) add(s Step) {

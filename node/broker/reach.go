@@ -35,7 +35,12 @@ type attempt struct {
 // nothing is left to try: [ErrUnreachable]. What it began goes on for others when
 // ctx ends.
 func (b *Broker) Reach(ctx context.Context, p peer.ID) error {
-	if len(b.direct(p)) > 0 {
+	direct, bulk := b.bulk(p)
+	if direct {
+		return nil
+	}
+	if bulk {
+		b.upgrade(p)
 		return nil
 	}
 	t := b.attempt(p)
@@ -47,6 +52,18 @@ func (b *Broker) Reach(ctx context.Context, p peer.ID) error {
 		return t.err
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// upgradeEvery is how often a direct way is looked for to a peer that a relay
+// with a budget leads to, while it is in use.
+const upgradeEvery = 30 * time.Second
+
+// upgrade looks for a direct way beside a relayed one; streams opened from then
+// on take it.
+func (b *Broker) upgrade(p peer.ID) {
+	if b.paths.age(p) > upgradeEvery {
+		_ = b.attempt(p)
 	}
 }
 
@@ -147,7 +164,7 @@ func (s *steps) run(ctx context.Context) {
 	go func() {
 		defer close(dialled)
 		if b.hasDirectAddr(s.p) {
-			s.step(Step{Name: StepDial}, func() error { return b.dial(dial, s.p) })
+			_ = s.step(Step{Name: StepDial}, func() error { return b.dial(dial, s.p) })
 		}
 	}()
 	defer func() { <-dialled }()
@@ -161,13 +178,12 @@ func (s *steps) run(ctx context.Context) {
 		return
 	}
 	<-dialled
-	if len(b.host.Peerstore().Addrs(s.p)) == 0 && s.find(ctx) {
-		s.step(Step{Name: StepDial}, func() error { return b.dial(ctx, s.p) })
-		if s.introduced(ctx, b.brokers(s.p)) {
-			return
-		}
+	if b.farther(s.p) && s.find(ctx) {
+		_ = s.step(Step{Name: StepDial}, func() error { return b.dial(ctx, s.p) })
 	}
-	s.relay(ctx)
+	if !s.introduced(ctx, b.brokers(s.p)) {
+		s.relay(ctx)
+	}
 }
 
 // step does one thing, notes how it went and tells of it. One that was cut short
@@ -214,6 +230,13 @@ func (s *steps) find(ctx context.Context) (fresh bool) {
 		return err
 	})
 	return fresh
+}
+
+// farther reports whether the routing layer may know more of p than we do: no
+// relay of it is known, and it is not on this machine.
+func (b *Broker) farther(p peer.ID) bool {
+	known := b.host.Peerstore().Addrs(p)
+	return !slices.ContainsFunc(known, isCircuit) && (len(known) == 0 || !slices.ContainsFunc(known, loopback) || slices.ContainsFunc(known, public))
 }
 
 // hasDirectAddr reports whether an address of p is known that is no relay's.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	ma "github.com/multiformats/go-multiaddr"
 )
@@ -34,25 +35,40 @@ func relayOf(c network.Conn) peer.ID {
 	return ""
 }
 
-// relay connects through a relay that the peer names, and asks that relay to be
-// the broker.
+// relay connects through a relay that the peer names; one with a budget if there
+// is one. Each has been asked to be the broker before.
 func (s *steps) relay(ctx context.Context) {
 	b := s.b
+	ways := map[peer.ID][]ma.Multiaddr{}
 	for _, addr := range b.host.Peerstore().Addrs(s.p) {
-		via, ok := relayIn(addr)
-		if !ok || ctx.Err() != nil {
-			continue
-		}
-		err := s.step(Step{Name: StepRelay, Via: via}, func() error {
-			dial, cancel := context.WithTimeout(ctx, relayTime)
-			defer cancel()
-			b.network.Backoff().Clear(s.p)
-			return b.host.Connect(network.WithAllowLimitedConn(dial, "broker"), peer.AddrInfo{ID: s.p})
-		})
-		if err == nil {
-			return
+		if via, ok := relayIn(addr); ok && via != b.host.ID() {
+			ways[via] = append(ways[via], addr)
 		}
 	}
+	for via, addrs := range ways {
+		if _, enough := b.bulk(s.p); enough || ctx.Err() != nil {
+			return
+		}
+		_ = s.step(Step{Name: StepRelay, Via: via}, func() error { return b.dialRelay(ctx, s.p, addrs) })
+	}
+}
+
+// dialRelay dials one relay's addresses of a peer and no others. A connection
+// through another relay, which carries too little, gives way.
+func (b *Broker) dialRelay(ctx context.Context, p peer.ID, addrs []ma.Multiaddr) error {
+	ctx, cancel := context.WithTimeout(ctx, relayTime)
+	defer cancel()
+	for _, c := range b.network.ConnsToPeer(p) {
+		if relayed(c) {
+			_ = c.Close()
+		}
+	}
+	store := b.host.Peerstore()
+	all := store.Addrs(p)
+	store.ClearAddrs(p)
+	defer store.AddAddrs(p, all, peerstore.TempAddrTTL)
+	b.network.Backoff().Clear(p)
+	return b.host.Connect(network.WithAllowLimitedConn(ctx, "broker"), peer.AddrInfo{ID: p, Addrs: addrs})
 }
 
 // bulk reports whether the connections to p may carry shards: a direct one, or
