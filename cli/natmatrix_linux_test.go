@@ -4,20 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/batchain/batchain/demo/natlab"
 )
-
-// natTries is how often each pair of the matrix is tried: BATCHAIN_NAT_TRIES, or
-// not at all.
-func natTries() int {
-	n, _ := strconv.Atoi(os.Getenv("BATCHAIN_NAT_TRIES"))
-	return n
-}
 
 // directTime is how long a pair may take to have a direct connection.
 const directTime = 10 * time.Second
@@ -33,11 +25,7 @@ func reachable(owner, host natlab.Kind) bool {
 
 // Every pair of kinds ends on a direct connection, but those that cannot.
 func TestNATMatrix(t *testing.T) {
-	tries := natTries()
-	if tries == 0 {
-		t.Skip("SKIPPED: set BATCHAIN_NAT_TRIES to how often each pair is tried; it takes about a minute a try")
-	}
-	l := newLand(t)
+	l, tries := newLand(t), natTries()
 	owners, hosts := map[natlab.Kind]*natlab.Node{}, map[natlab.Kind]*resident{}
 	for _, k := range natlab.Kinds {
 		owners[k] = l.node(l.site(k, 1).Machines[0], "--no-mdns")

@@ -27,7 +27,7 @@ func newTable() *table {
 	audit, repair := auditCommand(), repairCommand()
 	t.commands = []*command{
 		put, get, ls, rmCommand(), audit, repair, manifestCommand(), keepCommand(), keyCommand(), recoverCommand(),
-		nodeCommand(), joinCommand(), leaveCommand(), statusCommand(), peersCommand(), idCommand(), gossipCommand(),
+		nodeCommand(), joinCommand(), leaveCommand(), statusCommand(), peersCommand(), doctorCommand(), idCommand(), gossipCommand(),
 		sampleCommand(), demoCommand(),
 		oddsCommand(), configCommand(), version, completionCommand(), t.helpCommand(),
 	}

@@ -2,11 +2,13 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/batchain/batchain/node/broker"
@@ -26,7 +28,7 @@ func (n *Node) openBroker(context.Context) (err error) {
 	}
 	n.onClose(n.broker.Close)
 	n.addPart("broker", n.broker.Run)
-	n.host = n.broker.Host()
+	n.plain, n.host = n.host, n.broker.Host()
 	find := n.relayCandidates
 	n.relays.find.Store(&find)
 	return nil
@@ -58,6 +60,36 @@ func (n *Node) pathTo(id peer.ID) control.Peer {
 		p.Tried = append(p.Tried, control.Tried{Step: s.Name, Via: via(s), Seconds: s.Took.Seconds(), Err: s.Err})
 	}
 	return p
+}
+
+// reach tells what is known of how others reach this node, nil where nobody is to.
+func (n *Node) reach() *control.Reach {
+	if n.cfg.Client || loopbackOnly(n.cfg.Listen) {
+		return nil
+	}
+	r := &control.Reach{NAT: n.broker.NAT(), Seen: texts(n.broker.Seen())}
+	for _, addr := range n.host.Network().ListenAddresses() {
+		if mapped := n.ports.get(addr); mapped != nil {
+			r.Mapped = append(r.Mapped, mapped.String())
+		}
+	}
+	if confirmed, ok := n.plain.(interface {
+		ConfirmedAddrs() (a, b, c []ma.Multiaddr)
+	}); ok {
+		reachable, _, _ := confirmed.ConfirmedAddrs()
+		r.Reachable = texts(reachable)
+	}
+	r.Relays = texts(slices.DeleteFunc(n.host.Addrs(), func(a ma.Multiaddr) bool { return !isCircuit(a) }))
+	r.Relay = slices.Contains(n.host.Mux().Protocols(), proto.ProtoIDv2Hop)
+	return r
+}
+
+func texts(addrs []ma.Multiaddr) []string {
+	list := make([]string, len(addrs))
+	for i, addr := range addrs {
+		list[i] = addr.String()
+	}
+	return list
 }
 
 // portMapper asks the gate for port mappings (UPnP, NAT-PMP, PCP) and tells them

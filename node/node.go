@@ -35,7 +35,8 @@ type Node struct {
 	registry *prometheus.Registry
 	events   *events
 
-	host      host.Host
+	host      host.Host    // reaches peers behind NATs
+	plain     host.Host    // libp2p's own
 	index     *badger.DB   // nil without storage
 	store     *store.Store // nil without storage
 	table     *kad.Table

@@ -131,12 +131,17 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer b.host.RemoveStreamHandler(id)
 	look := time.NewTicker(pruneEvery)
 	defer look.Stop()
+	survey := time.NewTimer(surveyFirst)
+	defer survey.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 			b.prune(pruneAge)
+		case <-survey.C:
+			b.self.survey(ctx)
+			survey.Reset(surveyEvery)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	keptTime    = 10 * time.Minute        // … and tells what kind of NAT this is for so long
 	blindTime   = time.Minute             // after an attempt that led to nothing none is made for so long
 	maxSeen     = 8                       // observers that are remembered
+	surveyFirst = 3 * time.Second         // after the start, peers are asked so that the kind of NAT is known
+	surveyEvery = 3 * time.Minute         // … and again
+	surveyed    = 3                       // peers that are asked then
 )
 
 // sighting is what one peer said of us.
@@ -120,6 +124,28 @@ func (s *self) look(ctx context.Context, via peer.ID) ma.Multiaddr {
 	return addr
 }
 
+// survey asks a few peers, so that it is known what kind of NAT there is.
+func (s *self) survey(ctx context.Context) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	asked := 0
+	for _, p := range s.b.network.Peers() {
+		if asked == surveyed || ctx.Err() != nil {
+			return
+		}
+		if speaks, err := s.b.host.Peerstore().SupportsProtocols(p, ProtocolID(s.b.cfg.Mesh)); err != nil || len(speaks) == 0 || len(s.b.quicAddrs(p)) == 0 {
+			continue
+		}
+		asked++
+		ask, cancel := context.WithTimeout(ctx, observeTime)
+		addr, err := s.ask(ask, p)
+		cancel()
+		if err == nil {
+			s.note(sighting{p, addr, time.Now()})
+		}
+	}
+}
+
 // last is the latest sighting that is not older than d.
 func (s *self) last(d time.Duration) ma.Multiaddr {
 	s.mu.Lock()
@@ -213,32 +239,39 @@ func (s *self) guesses(seen ma.Multiaddr) []ma.Multiaddr {
 	return guesses
 }
 
+// Seen is how peers have seen this node's QUIC socket of late, the latest first.
+func (b *Broker) Seen() []ma.Multiaddr {
+	b.self.mu.Lock()
+	defer b.self.mu.Unlock()
+	var addrs []ma.Multiaddr
+	for _, n := range slices.Backward(b.self.seen) {
+		if time.Since(n.at) < keptTime {
+			addrs = append(addrs, n.addr)
+		}
+	}
+	return addrs
+}
+
 // NAT tells what kind of NAT the node is behind, from how others see its QUIC
 // socket: "none", "keeps" one port for all destinations, "random", or "" as long as
 // too few have been asked.
 func (b *Broker) NAT() string {
-	b.self.mu.Lock()
-	defer b.self.mu.Unlock()
-	fresh := b.self.seen[:0:0]
-	for _, n := range b.self.seen {
-		if time.Since(n.at) < keptTime {
-			fresh = append(fresh, n)
-		}
-	}
-	if len(fresh) == 0 {
+	seen := b.Seen()
+	if len(seen) == 0 {
 		return ""
 	}
-	first, last := fresh[0].addr, fresh[len(fresh)-1].addr
-	for _, own := range b.host.Addrs() {
-		if own.Equal(last) {
+	for _, own := range b.self.interfaces() {
+		if own.Equal(seen[0]) {
 			return "none"
 		}
 	}
-	switch {
-	case len(fresh) < 2:
-		return ""
-	case first.Equal(last):
-		return "keeps"
+	for _, addr := range seen[1:] {
+		if !addr.Equal(seen[0]) {
+			return "random"
+		}
 	}
-	return "random"
+	if len(seen) == 1 {
+		return ""
+	}
+	return "keeps"
 }

@@ -120,6 +120,17 @@ type Status struct {
 	Version      string   `json:"version"`
 
 	Members map[string]int `json:"members"` // other members of the mesh by their state, see [Peer]
+	Reach        *Reach   `json:"reach,omitempty"` // nil for a node that nobody is to reach
+}
+
+// Reach is what a node knows of how others reach it.
+type Reach struct {
+	NAT       string   `json:"nat,omitempty"`       // none, keeps (ports), random (ports); empty: not known
+	Seen      []string `json:"seen,omitempty"`      // how peers see its QUIC socket, the latest first
+	Mapped    []string `json:"mapped,omitempty"`    // addresses that a gate maps to it
+	Reachable []string `json:"reachable,omitempty"` // addresses that peers have dialled, when asked to
+	Relays    []string `json:"relays,omitempty"`    // addresses through relays
+	Relay     bool     `json:"relay,omitempty"`     // it is one itself
 }
 
 // Peer is another node as this one sees it.
