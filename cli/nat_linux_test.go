@@ -156,3 +156,18 @@ func (l *land) peer(of, about *natlab.Node) map[string]any {
 	}
 	return nil
 }
+
+// conns is the most connections that a node has to one peer.
+func (l *land) conns(n *natlab.Node) (most int) {
+	l.t.Helper()
+	_, peers, err := n.Command(l.t.Context(), "peers")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, p := range peers {
+		if count, ok := p["conns"].(float64); ok {
+			most = max(most, int(count))
+		}
+	}
+	return most
+}

@@ -23,6 +23,11 @@ const (
 	EventRecoverDone = "recover_done" // a recovery ended
 )
 
+// Beside these there are the steps towards a peer and of a put, under the names
+// that packages broker and transfer give them: broker_connection,
+// establish_connection, dial, find_peer, relay; ready_to_store, store_file,
+// next_candidate.
+
 // Event is something that happened in a node. Fields that do not apply are
 // left out of its JSON.
 type Event struct {

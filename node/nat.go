@@ -13,6 +13,7 @@ import (
 
 	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/shard/transfer"
 )
 
 // openBroker makes what reaches peers that cannot be dialled. From here on the
@@ -39,6 +40,12 @@ func (n *Node) traced(s broker.Step) {
 	n.events.publish(Event{Type: s.Name, Peer: s.Peer.String(), Via: via(s), Err: s.Err})
 }
 
+// tracedPut is told of every step of a put with a host.
+func (n *Node) tracedPut(t transfer.Trace) {
+	n.events.publish(Event{Type: t.Step, Peer: t.Peer.String(), Size: int64(t.Bytes), Err: t.Err})
+	n.log.Debug("step", "step", t.Step, "peer", t.Peer, "err", t.Err)
+}
+
 func via(s broker.Step) string {
 	if s.Via == "" {
 		return ""
@@ -49,7 +56,7 @@ func via(s broker.Step) string {
 // pathTo describes a peer by how it is reached.
 func (n *Node) pathTo(id peer.ID) control.Peer {
 	path := n.broker.Path(id)
-	p := control.Peer{PeerID: id.String(), State: "unknown", Path: "direct", How: path.How, Addr: path.Addr}
+	p := control.Peer{PeerID: id.String(), State: "unknown", Path: "direct", How: path.How, Addr: path.Addr, Conns: len(n.host.Network().ConnsToPeer(id))}
 	if path.How == broker.HowNone || path.How == broker.HowRelayed {
 		p.Path = path.How
 	}

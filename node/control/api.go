@@ -143,6 +143,7 @@ type Peer struct {
 	How    string  `json:"how,omitempty"`   // accepted, dialled, brokered, relayed or none
 	Via    string  `json:"via,omitempty"`   // the broker or relay
 	Addr   string  `json:"addr,omitempty"`  // the other end of the connection
+	Conns  int     `json:"conns,omitempty"` // connections to it
 	Tried  []Tried `json:"tried,omitempty"` // what the last attempt to reach it was, in order
 	RTTms  float64 `json:"rtt_ms"`
 	Free   int64   `json:"free"` // bytes, as it says itself

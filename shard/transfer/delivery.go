@@ -170,6 +170,7 @@ func (d *delivery) ended(ctx context.Context, o outcome) error {
 		return context.Cause(ctx)
 	}
 	d.p.e.log.InfoContext(ctx, "host is passed over", "peer", o.sending.host, "segment", d.s.sealing.Number, "index", index, "err", o.err)
+	d.p.trace(Trace{Step: TraceNext, Peer: o.sending.host, Err: reason(o.err)})
 	if o.sending.heir != "" {
 		d.p.roster.release(o.sending.host, d.load)
 		d.send(ctx, index, o.sending.heir)

@@ -63,7 +63,13 @@ func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, 
 		return shard.Receipt{}, err
 	}
 	defer leave()
-	_, receipt, err := d.p.e.cfg.Client.Offer(ctx, h, offer, body, func(n int) { d.p.count(ctx, n) })
+	_, receipt, err := d.p.e.cfg.Client.Offer(ctx, h, offer, body, func(n int) {
+		d.p.trace(Trace{Step: TraceReady, Peer: h})
+		d.p.count(ctx, n)
+	})
+	if err == nil {
+		d.p.trace(Trace{Step: TraceStore, Peer: h, Bytes: len(body)})
+	}
 	return receipt, err
 }
 

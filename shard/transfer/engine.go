@@ -38,6 +38,7 @@ type Config struct {
 	Manifests string // folder of the owner's manifests
 	Budget    int    // bytes of buffers of one put or full audit; 0 = [DefaultBudget]
 	Logger    *slog.Logger
+	Trace     func(Trace) // is told of the steps of puts; it must not block. Nil: nobody
 
 	// Members tells of peers without asking them. Nil: nothing is known.
 	Members Members

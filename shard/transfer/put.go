@@ -67,6 +67,7 @@ type put struct {
 	refused  map[string]int
 	warnings []string
 	mu       sync.Mutex
+	traced   map[string]bool  // steps that were told, with the host
 	missing  string           // why the file falls short, the first reason
 	kept     map[peer.ID]kept // what hosts confirmed; nil before they were asked
 	doubtful map[peer.ID]bool // hosts that did not confirm all
@@ -93,7 +94,7 @@ func (e *Engine) Put(ctx context.Context, source Source, opts PutOptions, report
 	if err != nil {
 		return PutResult{}, err
 	}
-	p := &put{e: e, source: source, opts: opts, in: in, journal: j, sent: &counter{}, report: report, refused: map[string]int{}}
+	p := &put{e: e, source: source, opts: opts, in: in, journal: j, sent: &counter{}, report: report, refused: map[string]int{}, traced: map[string]bool{}}
 	result, err := p.run(ctx)
 	if err == nil {
 		return result, j.remove()
