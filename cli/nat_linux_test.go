@@ -18,11 +18,12 @@ import (
 // land is a lab with nodes on its machines.
 type land struct {
 	*natlab.Lab
-	t    testing.TB
-	dir  string
-	prog string // this test binary, called batchain
-	hub  *natlab.Node
-	next int
+	t     testing.TB
+	dir   string
+	prog  string // this test binary, called batchain
+	hub   *natlab.Node
+	owner *natlab.Node // of a test that changes it
+	next  int
 }
 
 // natTries is how often each pair of the matrix is tried: BATCHAIN_NAT_TRIES. When
