@@ -129,6 +129,12 @@ func (b *Broker) Run(ctx context.Context) error {
 	id := ProtocolID(b.cfg.Mesh)
 	b.host.SetStreamHandler(id, b.handle)
 	defer b.host.RemoveStreamHandler(id)
+	met := &network.NotifyBundle{ConnectedF: func(_ network.Network, c network.Conn) { b.replaced(c) }}
+	b.network.Notify(met)
+	defer b.network.StopNotify(met)
+	var pulse sync.WaitGroup
+	pulse.Go(func() { b.pulse(ctx) })
+	defer pulse.Wait()
 	look := time.NewTicker(pruneEvery)
 	defer look.Stop()
 	survey := time.NewTimer(surveyFirst)

@@ -7,7 +7,7 @@ type metrics struct {
 	reached       *prometheus.CounterVec
 	took          prometheus.Histogram
 	introductions *prometheus.CounterVec
-	pruned        prometheus.Counter
+	pruned, dead  prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -21,6 +21,7 @@ func newMetrics() *metrics {
 			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10},
 		}),
 		introductions: vec("introductions_total", "outcome", "Introductions that others asked for: done, not_found, busy, target."),
+		dead:          prometheus.NewCounter(prometheus.CounterOpts{Name: "batchain_broker_dead_total", Help: "Connections closed because the other end was silent."}),
 		pruned:        prometheus.NewCounter(prometheus.CounterOpts{Name: "batchain_broker_pruned_total", Help: "Connections closed because there was a better one."}),
 	}
 }
@@ -29,7 +30,7 @@ func (m *metrics) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{m.reached, m.took, m.introductions, m.pruned} {
+	for _, c := range []prometheus.Collector{m.reached, m.took, m.introductions, m.pruned, m.dead} {
 		if err := r.Register(c); err != nil {
 			return err
 		}

@@ -124,6 +124,13 @@ func (s *self) look(ctx context.Context, via peer.ID) ma.Multiaddr {
 	return addr
 }
 
+// forget makes the next look a new one.
+func (s *self) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = nil
+}
+
 // survey asks a few peers, so that it is known what kind of NAT there is.
 func (s *self) survey(ctx context.Context) {
 	s.asking.Lock()

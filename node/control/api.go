@@ -119,8 +119,8 @@ type Status struct {
 	Peers        int      `json:"peers"`
 	Version      string   `json:"version"`
 
-	Members map[string]int `json:"members"` // other members of the mesh by their state, see [Peer]
-	Reach        *Reach   `json:"reach,omitempty"` // nil for a node that nobody is to reach
+	Members map[string]int `json:"members"`         // other members of the mesh by their state, see [Peer]
+	Reach   *Reach         `json:"reach,omitempty"` // nil for a node that nobody is to reach
 }
 
 // Reach is what a node knows of how others reach it.
