@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,7 @@ func runDemo(ctx context.Context, s *session, c *urfave.Context) error {
 	if name == "" {
 		return s.listDemos()
 	}
-	err := demo.Play(ctx, name, demo.Options{Out: s.Out, JSON: s.out.json, Logger: s.logger, Nodes: c.Int("nodes")})
+	err := demo.Play(ctx, name, demo.Options{Out: s.Out, JSON: s.out.json, Logger: s.logger, Nodes: c.Int("nodes"), Program: program()})
 	if errors.Is(err, demo.ErrUnknown) {
 		return didYouMean(usage(77, "there is no demo %q", name), closest(name, demoNames()), "batchain demo")
 	}
@@ -175,4 +176,13 @@ func (w sampleUp) Write(b []byte) (int, error) {
 	say := w.s.out.hints.say
 	w.s.out.note("in a second terminal:  %s   %s   %s", say("batchain -u FILE"), say("batchain -l"), say("batchain -d REF"))
 	return len(b), nil
+}
+
+// program is the path of this program, "" where the system does not tell.
+func program() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return path
 }

@@ -27,6 +27,10 @@ type Options struct {
 	Nodes  int          // of the demos that are played with any number; 0 leaves it to them
 	JSON   bool         // one line of JSON a check, and nothing else
 	Logger *slog.Logger // of the nodes; nil discards
+
+	// Program is the path of batchain, for demos whose nodes are processes of
+	// their own. They are skipped, and say so, when it is empty.
+	Program string
 }
 
 type demo struct {
@@ -41,6 +45,7 @@ func demos() []demo {
 		{Info{3, "kademlia", "the same with hosts that the DHT finds"}, kademlia},
 		{Info{4, "cli", "put, list and get through a running node"}, throughSocket},
 		{Info{5, "survive", "8 hosts; as many die as the scheme allows; the file comes back"}, survive},
+		{Info{6, "nat", "hosts behind NATs, in network namespaces (needs root)"}, nat},
 		{Info{7, "gossip", "members join, change, die and return, and all others hear of it"}, gossiping},
 	}
 }
@@ -79,7 +84,7 @@ func (d demo) run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	s := &stage{name: d.Name, out: opts.Out, json: opts.JSON, logger: opts.Logger, dir: dir, nodes: opts.Nodes}
+	s := &stage{name: d.Name, out: opts.Out, json: opts.JSON, logger: opts.Logger, dir: dir, nodes: opts.Nodes, program: opts.Program}
 	if !s.json {
 		fmt.Fprintf(s.out, "demo %d %s: %s\n", d.Number, d.Name, d.Title)
 	}

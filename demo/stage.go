@@ -21,13 +21,14 @@ var ErrFailed = errors.New("a check of the demo failed")
 // stage is where one demo plays: it narrates, checks, and ends every node it
 // started.
 type stage struct {
-	name   string
-	out    io.Writer
-	json   bool
-	logger *slog.Logger
-	dir    string
-	all    []*member
-	failed int
+	name    string
+	out     io.Writer
+	json    bool
+	logger  *slog.Logger
+	dir     string
+	program string // batchain, "" when it is not known
+	all     []*member
+	failed  int
 
 	nodes    int   // that were asked for; 0: nobody did
 	capacity int64 // bytes that each node gives; 0: the usual
