@@ -18,9 +18,9 @@ import (
 // address outside a NAT has changed, or that slept. Nobody tells it, and without
 // a look TCP takes minutes.
 const (
-	pulseEvery  = 5 * time.Second
-	pulseTime   = 8 * time.Second  // for an answer, on a slow line that is full
-	urgentTime  = 3 * time.Second  // the same when there is a reason to believe that a connection is dead
+	pulseEvery  = 3 * time.Second
+	pulseTime   = 8 * time.Second  // for an answer on a connection in use: its line may be slow and full
+	urgentTime  = 3 * time.Second  // … on others, and when there is a reason to believe that it is dead
 	pulseInTurn = 2                // connections that are looked at beside those in use
 	pulseInUse  = 32               // connections in use that are looked at
 	inUseAge    = 4 * time.Second  // a stream this old is long enough open to mean use
@@ -40,8 +40,8 @@ func (b *Broker) pulse(ctx context.Context) {
 		case <-tick.C:
 		}
 		slept := time.Now().Round(0).Sub(last) > wakeGap
-		conns := b.watched(turn)
-		if slept || len(b.silent(ctx, conns, pulseTime)) > 0 {
+		used, idle := b.watched(turn)
+		if slept || len(b.silent(ctx, idle, urgentTime)) > 0 || len(b.silent(ctx, used, pulseTime)) > 0 {
 			b.recover(ctx)
 		}
 		last = time.Now().Round(0)
@@ -50,8 +50,8 @@ func (b *Broker) pulse(ctx context.Context) {
 
 // watched are the direct connections with a stream that is open for a while, and
 // a few others in turn.
-func (b *Broker) watched(turn int) []network.Conn {
-	var used, idle []network.Conn
+func (b *Broker) watched(turn int) (used, some []network.Conn) {
+	var idle []network.Conn
 	for _, c := range b.network.Conns() {
 		switch {
 		case relayed(c) || c.IsClosed():
@@ -61,11 +61,10 @@ func (b *Broker) watched(turn int) []network.Conn {
 			idle = append(idle, c)
 		}
 	}
-	used = used[:min(len(used), pulseInUse)]
 	for i := range min(pulseInTurn, len(idle)) {
-		used = append(used, idle[(turn+i)%len(idle)])
+		some = append(some, idle[(turn+i)%len(idle)])
 	}
-	return used
+	return used[:min(len(used), pulseInUse)], some
 }
 
 func inUse(c network.Conn) bool {
