@@ -26,8 +26,7 @@ func TestNATChanges(t *testing.T) {
 			l := newLand(t)
 			home, away := l.site(natlab.Preserving, 1), l.site(natlab.Double, 1)
 			owner, host := l.node(home.Machines[0], "--no-mdns"), l.node(away.Machines[0], "--no-mdns")
-			other := l.node(l.site(natlab.None, 1).Machines[0], "--no-mdns", "--no-storage") // a second broker
-			_ = other
+			l.node(l.site(natlab.None, 1).Machines[0], "--no-mdns", "--no-storage") // a second broker
 			l.owner = owner
 			if err := home.Rate(200); err != nil {
 				t.Fatal(err)
@@ -85,7 +84,10 @@ func (l *land) sleep(at *natlab.Site) error {
 	if err := l.owner.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	<-time.After(sleepTime)
+	select {
+	case <-l.t.Context().Done():
+	case <-time.After(sleepTime):
+	}
 	if err := at.Move(); err != nil {
 		return err
 	}
