@@ -95,7 +95,7 @@ func (f *fakeNode) Remove(ctx context.Context, req control.RemoveRequest, _ func
 	}
 	res := control.RemoveResult{ID: "i", Name: name, Hosts: 2, Deleted: 8}
 	if name == "short" {
-		res.Unreached = []string{"12D3one"}
+		res.Unreached, res.Noted = []string{"12D3one"}, true
 	}
 	return res, err
 }

@@ -53,7 +53,11 @@ func runRemove(ctx context.Context, s *session, c *urfave.Context) error {
 	if len(res.Unreached) == 0 {
 		return nil
 	}
-	s.out.warn("%d of %s did not answer and keep their shards: %s", len(res.Unreached), english.Plural(res.Hosts, "host", ""), strings.Join(res.Unreached, " "))
+	until := "until their promise ends"
+	if res.Noted {
+		until = "until a node that runs on this home reaches them; it tries for 60 days"
+	}
+	s.out.warn("%d of %s did not answer and keep their shards %s: %s", len(res.Unreached), english.Plural(res.Hosts, "host", ""), until, strings.Join(res.Unreached, " "))
 	return exitCode(control.ExitShortfall)
 }
 

@@ -167,7 +167,7 @@ func (n *Node) Remove(ctx context.Context, req control.RemoveRequest, emit func(
 		unreached[i] = id.String()
 	}
 	return control.RemoveResult{
-		ID: r.File.String(), Name: r.Name, Hosts: r.Hosts, Deleted: r.Deleted, Unreached: unreached,
+		ID: r.File.String(), Name: r.Name, Hosts: r.Hosts, Deleted: r.Deleted, Unreached: unreached, Noted: r.Noted,
 	}, nil
 }
 

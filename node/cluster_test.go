@@ -234,3 +234,28 @@ func TestLostOwnerKeyIsTold(t *testing.T) {
 		t.Errorf("said: %s", &said)
 	}
 }
+
+// A host that is away when a file is removed is told when it is back, by the
+// owner's next node.
+func TestRemoveReachesAHostThatComesBack(t *testing.T) {
+	c := nodetest.New(t, 4, nodetest.Options{})
+	owner, away := c.Nodes[0], c.Nodes[3]
+	put, err := owner.Node().Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	must(t, err)
+	away.Kill()
+	gone, err := owner.Node().Remove(within(t), control.RemoveRequest{Ref: put.Manifest}, quiet)
+	must(t, err)
+	if len(gone.Unreached) != 1 || !gone.Noted {
+		t.Fatalf("removed %+v", gone)
+	}
+	owner.Stop()
+	away.Start()
+	if status, err := away.Node().Status(within(t)); err != nil || status.Shards != 1 {
+		t.Fatalf("the host came back with %d shards, %v", status.Shards, err)
+	}
+	owner.Start()
+	c.Wait("the host that came back lets the file go", func() bool {
+		status, err := away.Node().Status(within(t))
+		return err == nil && status.Shards == 0
+	})
+}

@@ -126,6 +126,9 @@ func (n *Node) openEngine(context.Context) (err error) {
 		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"), Members: n.members, Trace: n.tracedPut,
 		Keepers: func(ctx context.Context, m *shard.Manifest) []peer.ID { return n.keeper.Keepers(ctx, m) },
 	})
+	if !n.cfg.Client {
+		n.addPart("removing", n.whenServing(n.finishRemoves))
+	}
 	return nil
 }
 

@@ -96,6 +96,7 @@ type RemoveResult struct {
 	Hosts     int      `json:"hosts"`     // that are said to hold a shard
 	Deleted   int      `json:"deleted"`   // shards
 	Unreached []string `json:"unreached"` // peer ids of the hosts that did not answer
+	Noted     bool     `json:"noted"`     // they are told later, by a node that runs on this home
 }
 
 // Progress says how far the work is.

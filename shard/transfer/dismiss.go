@@ -27,7 +27,7 @@ func (e *Engine) dismiss(ctx context.Context, m *shard.Manifest, admin ed25519.P
 	var wait sync.WaitGroup
 	for _, p := range keepers[:min(len(keepers), maxDismissed)] {
 		wait.Go(func() {
-			if _, err := e.deleteAt(ctx, p, m, admin); err != nil {
+			if _, err := e.deleteAt(ctx, p, m.SignedGrant, admin); err != nil {
 				e.log.InfoContext(ctx, "keeper was not dismissed", "peer", p, "err", err)
 			}
 		})

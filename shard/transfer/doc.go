@@ -38,6 +38,16 @@
 // A second segment record for a number replaces the first and drops its
 // receipts. The first record that is torn ends the journal.
 //
+// # Remove
+//
+// A file is deleted at its hosts and those that announced it, and its keepers are
+// told; then its manifest goes. Hosts that were not reached are remembered beside
+// the journals, in FILE ID.unremoved, and told again by whoever calls
+// [Engine.FinishRemoves], for 60 days: by then their leases have ended. At most 256
+// hosts of 4096 files. One record as in a journal:
+//
+//	kind 1   1 version · 2 file id · 3 signed grant · 4 time (Unix s) · 5 list of {1 peer id · 2 addresses}
+//
 // # Get
 //
 // For each segment, two at a time, Data shards from the best hosts; each is

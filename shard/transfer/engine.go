@@ -61,6 +61,8 @@ type Engine struct {
 	claimed map[string]chan struct{} // journals that a put works on; closed when it lets go
 	rename  sync.Mutex               // held while a manifest is replaced or goes
 
+	unremoved sync.Mutex // held while what is left of a remove is written
+
 	confirmEvery    time.Duration // see the constant
 	confirmPatience time.Duration // how long a put waits for hosts that it cannot reach in the end
 }

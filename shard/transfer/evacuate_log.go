@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"sync"
@@ -150,11 +149,10 @@ func (v *evacuated) add(r shard.Receipt) error {
 	if err != nil {
 		return fmt.Errorf("evacuation: %w", err)
 	}
-	payload := binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, castagnoli))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count(r)
-	if _, err := v.file.Write(wire.AppendFrame(nil, recordReceipt, append(payload, body...))); err != nil {
+	if _, err := v.file.Write(frameRecord(recordReceipt, body)); err != nil {
 		return fmt.Errorf("evacuation: %w", err)
 	}
 	return nil

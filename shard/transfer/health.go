@@ -118,8 +118,7 @@ func (f healthFile) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload := binary.BigEndian.AppendUint32(nil, crc32.Checksum(body, castagnoli))
-	return wire.AppendFrame(nil, healthKind, append(payload, body...)), nil
+	return frameRecord(healthKind, body), nil
 }
 
 // seen is when each host last proved what it was asked for; those that never did

@@ -1,11 +1,9 @@
 package transfer
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -105,8 +103,7 @@ func (j *journal) append(kind byte, record any, durable bool) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	payload := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), crc32.Checksum(body, castagnoli))
-	frame := wire.AppendFrame(nil, kind, append(payload, body...))
+	frame := frameRecord(kind, body)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if _, err := j.file.WriteAt(frame, j.at); err != nil {

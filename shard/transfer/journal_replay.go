@@ -43,8 +43,11 @@ func (j *journal) load() error {
 	return j.file.Truncate(j.at)
 }
 
-func readRecord(r io.Reader) (byte, []byte, error) {
-	kind, payload, err := wire.ReadFrame(r, maxJournalRecord)
+func readRecord(r io.Reader) (byte, []byte, error) { return readRecordOf(r, maxJournalRecord) }
+
+// readRecordOf reads a record of at most limit bytes.
+func readRecordOf(r io.Reader, limit int) (byte, []byte, error) {
+	kind, payload, err := wire.ReadFrame(r, limit)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -52,6 +55,12 @@ func readRecord(r io.Reader) (byte, []byte, error) {
 		return 0, nil, errTorn
 	}
 	return kind, payload[4:], nil
+}
+
+// frameRecord makes a record of its CBOR.
+func frameRecord(kind byte, body []byte) []byte {
+	payload := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), crc32.Checksum(body, castagnoli))
+	return wire.AppendFrame(nil, kind, append(payload, body...))
 }
 
 var (

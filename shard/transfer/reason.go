@@ -38,6 +38,12 @@ func refused(err error) bool {
 	return errors.As(err, &e) || errors.Is(err, exchange.ErrProtocol) || reason(err) == "stalled"
 }
 
+// unheard reports whether a host gave no answer at all, or none in time.
+func unheard(err error) bool {
+	var e *wire.Error
+	return tookTooLong(err) || !errors.As(err, &e) && !errors.Is(err, exchange.ErrProtocol)
+}
+
 // missing reports whether a host answered that it does not hold the bytes, or
 // sent others.
 func missing(err error) bool {

@@ -22,13 +22,17 @@ func (p *put) noteReceipt(r shard.Receipt) error {
 	if p.journal.knowsHost(r.Host) {
 		return nil
 	}
-	h := hostAddrs{Peer: r.Host}
-	for _, addr := range p.e.cfg.Host.Peerstore().Addrs(r.Host) {
-		if b := addr.Bytes(); len(b) <= maxHostAddr && len(h.Addrs) < maxHostAddrs {
-			h.Addrs = append(h.Addrs, b)
+	return p.journal.append(recordHost, hostAddrs{r.Host, p.e.addrHints(r.Host)}, false)
+}
+
+// addrHints are addresses at which a host was reached, as they are kept.
+func (e *Engine) addrHints(h peer.ID) (hints [][]byte) {
+	for _, addr := range e.cfg.Host.Peerstore().Addrs(h) {
+		if b := addr.Bytes(); len(b) <= maxHostAddr && len(hints) < maxHostAddrs {
+			hints = append(hints, b)
 		}
 	}
-	return p.journal.append(recordHost, h, false)
+	return hints
 }
 
 func (j *journal) knowsHost(h peer.ID) bool {
@@ -38,13 +42,17 @@ func (j *journal) knowsHost(h peer.ID) bool {
 	return known
 }
 
-// addrsOf returns where a host was reached; addresses that make no sense are
-// dropped.
+// addrsOf returns where a host was reached.
 func (j *journal) addrsOf(h peer.ID) peer.AddrInfo {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	info := peer.AddrInfo{ID: h}
-	for _, b := range j.hosts[h] {
+	return hostAddrs{h, j.hosts[h]}.info()
+}
+
+// info reads the hints; addresses that make no sense are dropped.
+func (h hostAddrs) info() peer.AddrInfo {
+	info := peer.AddrInfo{ID: h.Peer}
+	for _, b := range h.Addrs {
 		if addr, err := ma.NewMultiaddrBytes(b); err == nil {
 			info.Addrs = append(info.Addrs, addr)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
 )
 
 // RemoveResult tells what a remove did.
@@ -22,10 +23,12 @@ type RemoveResult struct {
 	Hosts     int
 	Deleted   int       // shards that went
 	Unreached []peer.ID // hosts that were not told, and keep their shards
+	Noted     bool      // [Engine.FinishRemoves] will tell them
 }
 
 // Remove deletes a file at every host and then its manifest; its keepers let it
-// go as well. Only the owner can: [ErrNoKey]. Hosts that do not answer are listed, and keep what they have.
+// go as well. Only the owner can: [ErrNoKey]. Hosts that do not answer are listed, and keep what they have until
+// [Engine.FinishRemoves] reaches them.
 // When nobody answers the manifest stays: [ErrNobodyDeleted].
 func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progress)) (RemoveResult, error) {
 	m, closeManifest, err := e.openManifest(manifest)
@@ -53,6 +56,11 @@ func (e *Engine) Remove(ctx context.Context, manifest string, report func(Progre
 	}
 	if r.Hosts > 0 && len(r.Unreached) == r.Hosts {
 		return r, ErrNobodyDeleted
+	}
+	if len(r.Unreached) > 0 {
+		if r.Noted, err = e.noteUnremoved(r.File, m.SignedGrant, r.Unreached); err != nil {
+			return r, fmt.Errorf("note who is to be told: %w", err)
+		}
 	}
 	return r, errors.Join(e.dropManifest(manifest), e.dropManifest(e.ManifestPath(r.File)))
 }
@@ -87,7 +95,7 @@ func (e *Engine) deleteEverywhere(ctx context.Context, m *shard.Manifest, admin 
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			n, err := e.deleteAt(ctx, p, m, admin)
+			n, err := e.deleteAt(ctx, p, m.SignedGrant, admin)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -135,14 +143,14 @@ func (e *Engine) everyHost(ctx context.Context, m *shard.Manifest) []peer.ID {
 	return hosts
 }
 
-func (e *Engine) deleteAt(ctx context.Context, p peer.ID, m *shard.Manifest, admin ed25519.PrivateKey) (int, error) {
+func (e *Engine) deleteAt(ctx context.Context, p peer.ID, grant wire.Signed, admin ed25519.PrivateKey) (int, error) {
 	if err := e.connect(ctx, p); err != nil {
 		return 0, err
 	}
-	order := shard.Order{Grant: shard.GrantDigest(m.SignedGrant), Host: p, NotAfter: time.Now().Add(orderTime).Unix()}
-	signed, err := order.Sign(admin, shard.OrderDelete, m.Mesh)
+	order := shard.Order{Grant: shard.GrantDigest(grant), Host: p, NotAfter: time.Now().Add(orderTime).Unix()}
+	signed, err := order.Sign(admin, shard.OrderDelete, e.cfg.Mesh)
 	if err != nil {
 		return 0, err
 	}
-	return e.cfg.Client.Delete(ctx, p, m.SignedGrant, signed)
+	return e.cfg.Client.Delete(ctx, p, grant, signed)
 }
