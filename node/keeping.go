@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/batchain/batchain/node/control"
@@ -22,9 +23,13 @@ import (
 // and the owner's own, and the owner's catalogue. A node for one command makes
 // no rounds; it only entrusts and publishes.
 func (n *Node) openKeeping(context.Context) (err error) {
+	hostTime := time.Duration(0)
+	if n.cfg.Client {
+		hostTime = clientHostTime
+	}
 	cfg := keeper.Config{
 		Dir: n.home.kept(), Host: n.host, Client: n.client, Engine: n.engine, Finder: n.finder, Mesh: n.cfg.Mesh,
-		Own: n.ownManifests, Members: n.members, Logger: n.log.With("part", "keeper"), Registerer: n.registry,
+		Own: n.ownManifests, Members: n.members, Silent: n.isQuiet, Logger: n.log.With("part", "keeper"), Registerer: n.registry,
 	}
 	if n.store != nil {
 		cfg.Announce, cfg.Withdraw, cfg.Holds = n.announce, n.table.Withdraw, n.store.Holds
@@ -34,7 +39,7 @@ func (n *Node) openKeeping(context.Context) (err error) {
 	}
 	n.catalogue, err = catalogue.New(catalogue.Config{
 		Dir: string(n.home), Manifests: n.home.Manifests(), Seed: n.seed, Self: n.ID(), Mesh: n.cfg.Mesh, Client: n.client, Finder: n.finder,
-		Connect: n.host.Connect, Putter: putter{n.engine}, Logger: n.log.With("part", "catalogue"),
+		Connect: n.connect, Putter: putter{n.engine}, Logger: n.log.With("part", "catalogue"), HostTime: hostTime,
 	})
 	if err != nil || n.cfg.Client {
 		return err
@@ -76,10 +81,13 @@ func (p putter) Get(ctx context.Context, manifest string, to io.Writer) error {
 }
 
 // How long a put may take, once the file is safe, to find keepers and to leave
-// word of itself.
+// word of itself, both at once; how long a command leaves word otherwise; and how
+// long it waits for one host then, so that one which hangs does not use up the
+// time of all.
 const (
-	entrustTime = 15 * time.Second
-	publishTime = 15 * time.Second
+	secureTime     = 15 * time.Second
+	publishTime    = 15 * time.Second
+	clientHostTime = 4 * time.Second
 )
 
 // defaultKeepers is how many look after a file when nobody says otherwise.
@@ -89,21 +97,24 @@ const defaultKeepers = 3
 // and machine: keepers take it, and the catalogue lists it. What cannot be done
 // now does not undo the put; it is told.
 func (n *Node) secure(ctx context.Context, r transfer.PutResult, req control.PutRequest) (keepers int, notes []string) {
-	published := make(chan error, 1)
-	go func() {
-		err := n.catalogue.Add(r.Manifest)
-		if err == nil {
-			err = n.publish(ctx)
+	n.quiet.add(r.Silent, time.Now())
+	ctx, cancel := context.WithTimeout(ctx, secureTime)
+	defer cancel()
+	var entrusted, published error
+	var wait sync.WaitGroup
+	wait.Go(func() { keepers, entrusted = n.entrust(ctx, r.Manifest, req) })
+	wait.Go(func() { n.entrustCatalogue(ctx) })
+	wait.Go(func() {
+		if published = n.catalogue.Add(r.Manifest); published == nil {
+			published = n.publish(ctx)
 		}
-		published <- err
-	}()
-	keepers, err := n.entrust(ctx, r.Manifest, req)
-	n.entrustCatalogue(ctx)
-	if err != nil {
-		notes = append(notes, "warning: "+err.Error())
+	})
+	wait.Wait()
+	if entrusted != nil {
+		notes = append(notes, "warning: "+entrusted.Error())
 	}
-	if err := <-published; err != nil {
-		notes = append(notes, fmt.Sprintf("warning: recovery from the 24 words does not know this file yet: %v", err))
+	if published != nil {
+		notes = append(notes, fmt.Sprintf("warning: recovery from the 24 words does not know this file yet: %v", published))
 	}
 	return keepers, notes
 }
@@ -152,8 +163,6 @@ func (n *Node) entrust(ctx context.Context, manifest string, req control.PutRequ
 	if req.Expires > 0 {
 		until = time.Now().Add(req.Expires)
 	}
-	ctx, cancel := context.WithTimeout(ctx, entrustTime)
-	defer cancel()
 	took, err := n.keeper.Entrust(ctx, manifest, count, until)
 	if err == nil && req.Keepers != nil && len(took) < count {
 		err = fmt.Errorf("%d of %d keepers were found: they are peers that hold nothing of the file", len(took), count)
@@ -164,8 +173,6 @@ func (n *Node) entrust(ctx context.Context, manifest string, req control.PutRequ
 // entrustCatalogue finds keepers for the owner's list of files: nobody else
 // knows where it lies, and without them it ends with its hosts.
 func (n *Node) entrustCatalogue(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, entrustTime)
-	defer cancel()
 	for page := range n.catalogue.Pages() {
 		id := n.seed.CatalogueID(uint32(page))
 		_, grant, err := shard.NewGrant(n.seed, id, n.cfg.Mesh)

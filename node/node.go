@@ -54,6 +54,7 @@ type Node struct {
 	members   *membership
 	joining   *joining
 	finder    *finder
+	quiet     quiet
 	watcher   *watcher
 	socket    net.Listener
 	metrics   *metricsPort // nil when no port was asked for

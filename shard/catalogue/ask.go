@@ -18,7 +18,7 @@ import (
 const (
 	findTime    = 10 * time.Second // one search for the hosts of a locator
 	connectTime = 5 * time.Second  // one dial
-	hostTime    = 20 * time.Second // all that is asked of one host at once
+	hostTime    = 20 * time.Second // [Config].HostTime
 	atOnce      = 16               // hosts that one search or delivery talks to
 	maxAsked    = 64               // announced hosts, and candidates, that one search asks
 )
@@ -119,7 +119,7 @@ func (s *search) askOne(ctx context.Context, p peer.AddrInfo) {
 
 // notesAt returns the slots at one host that verify and suit.
 func (c *Catalogue) notesAt(ctx context.Context, p peer.AddrInfo, n name, suits func(slot) error) (slots []slot, newer bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, hostTime)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.HostTime)
 	defer cancel()
 	if err := c.connect(ctx, p); err != nil {
 		return nil, false, err

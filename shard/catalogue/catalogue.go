@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,8 @@ type Putter interface {
 	Get(ctx context.Context, manifest string, to io.Writer) error
 }
 
-// Config is what a [Catalogue] works with. All but Now and Logger is needed.
+// Config is what a [Catalogue] works with. All but HostTime, Now and Logger is
+// needed.
 type Config struct {
 	Dir       string // folder of the state
 	Manifests string // folder of the owner's manifests
@@ -71,6 +73,7 @@ type Config struct {
 	Finder    Finder
 	Connect   func(ctx context.Context, p peer.AddrInfo) error
 	Putter    Putter
+	HostTime  time.Duration // for all that is asked of one host at once; 0: 20 s
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -97,6 +100,7 @@ type Catalogue struct {
 // lacks. Where there is no state, or it is damaged or of another seed, it is made
 // from them alone. Errors: [ErrNewer], those of reading and writing.
 func New(cfg Config) (*Catalogue, error) {
+	cfg.HostTime = cmp.Or(cfg.HostTime, hostTime)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -57,7 +57,7 @@ func (d *delivery) give(ctx context.Context, hosts []peer.AddrInfo, wanted int) 
 }
 
 func (d *delivery) giveTo(ctx context.Context, p peer.AddrInfo) error {
-	ctx, cancel := context.WithTimeout(ctx, hostTime)
+	ctx, cancel := context.WithTimeout(ctx, d.c.cfg.HostTime)
 	defer cancel()
 	if err := d.c.connect(ctx, p); err != nil {
 		return err

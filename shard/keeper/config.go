@@ -66,6 +66,7 @@ type Config struct {
 	Withdraw func(shard.Locator)      // a charge went; may be nil
 	Holds    func(shard.Locator) bool // whether this node is a host of the file; nil: of none
 	Own      func() []string          // paths of the owner's own manifests; may be nil
+	Silent   func(peer.ID) bool       // who stopped answering a moment ago, and is not asked; nil: nobody
 
 	// Members tells who is said to be gone: such a keeper is called twice a day
 	// only, and others are asked first to become keepers. Nil: nobody is.
@@ -110,6 +111,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Silent == nil {
+		c.Silent = func(peer.ID) bool { return false }
 	}
 	if c.Announce == nil {
 		c.Announce = func(shard.Locator) {}

@@ -54,9 +54,9 @@ func (k *Keeper) reach(ctx context.Context, p peer.ID) error {
 }
 
 // ask calls question when p can be reached. Who cannot, or takes longer than
-// limit, is not asked again in this round.
+// limit, is not asked again in this round; who is silent elsewhere, not at all.
 func (k *Keeper) ask(ctx context.Context, p peer.ID, limit time.Duration, question func(context.Context) error) error {
-	if k.silent.has(p) || k.gone(p) {
+	if k.silent.has(p) || k.gone(p) || k.cfg.Silent(p) {
 		return errSilent
 	}
 	asked, cancel := context.WithTimeout(ctx, limit)

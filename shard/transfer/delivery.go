@@ -194,7 +194,7 @@ func (d *delivery) replaceLaggards() {
 		if s.heir != "" || time.Since(s.began) <= limit {
 			continue
 		}
-		if heir, ok := d.p.roster.supplant(s.host, reason(errLagging), d.load); ok {
+		if heir, ok := d.p.roster.supplant(s.host, errLagging, d.load); ok {
 			s.heir = heir
 			s.cancel(errLagging)
 		}

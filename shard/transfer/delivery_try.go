@@ -44,14 +44,14 @@ func (d *delivery) transfer(ctx context.Context, s *sending) (shard.Receipt, err
 func (d *delivery) worthRetry(h peer.ID, err error) bool {
 	switch {
 	case errors.Is(err, wire.ErrBusy):
-		return d.p.roster.failed(h, reason(err), time.Now(), busyPatience)
+		return d.p.roster.failed(h, err, time.Now(), busyPatience)
 	case errors.Is(err, wire.ErrInProgress):
-		return d.p.roster.failed(h, reason(err), time.Now(), patience)
+		return d.p.roster.failed(h, err, time.Now(), patience)
 	case refused(err):
-		d.p.roster.lose(h, reason(err))
+		d.p.roster.lose(h, err)
 		return false
 	}
-	return d.p.roster.failed(h, reason(err), time.Now(), patience) && !d.p.roster.hasOther(d.load)
+	return d.p.roster.failed(h, err, time.Now(), patience) && !d.p.roster.hasOther(d.load)
 }
 
 func (d *delivery) try(ctx context.Context, h peer.ID, offer exchange.Outgoing, body []byte) (shard.Receipt, error) {

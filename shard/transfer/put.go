@@ -38,9 +38,10 @@ type PutResult struct {
 	Scheme    shard.Scheme
 	Hosts     int
 	Segments  int
-	Sent      int64    // shard bytes on the wire
-	Warnings  []string // what a person should know though nothing failed
-	Shortfall string   // why the file is less safe than it should be, "" if it is not
+	Sent      int64     // shard bytes on the wire
+	Silent    []peer.ID // hosts that were given up because they did not answer
+	Warnings  []string  // what a person should know though nothing failed
+	Shortfall string    // why the file is less safe than it should be, "" if it is not
 }
 
 // put is one put under way.
@@ -70,7 +71,6 @@ type put struct {
 	traced   map[string]bool  // steps that were told, with the host
 	missing  string           // why the file falls short, the first reason
 	kept     map[peer.ID]kept // what hosts confirmed; nil before they were asked
-	doubtful map[peer.ID]bool // hosts that did not confirm all
 }
 
 // Put encrypts, encodes and places a file. It returns once every segment is
@@ -154,7 +154,7 @@ func (p *put) run(ctx context.Context) (PutResult, error) {
 	}
 	return PutResult{
 		File: private.File, Name: private.Name, Size: private.Size, Manifest: manifest, Scheme: p.scheme,
-		Hosts: hosts, Segments: count, Sent: p.sent.total(),
+		Hosts: hosts, Segments: count, Sent: p.sent.total(), Silent: p.roster.allSilent(),
 		Warnings: p.warnings, Shortfall: p.missing,
 	}, nil
 }

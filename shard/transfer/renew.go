@@ -104,16 +104,7 @@ func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Durat
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			var k kept
-			k.err = w.renewAll(ctx, p, uint32(lease/time.Second), most, func(r shard.Receipt) {
-				if c.has(r.Shard, r.Segment, r.Index, r.Length) && len(k.places) < c.size()+maxCandidates {
-					k.places = append(k.places, newHolding(r.Segment, r.Index))
-				}
-			})
-			k.places = sorted(k.places)
-			if k.err != nil {
-				w.e.log.InfoContext(ctx, "host does not renew", "peer", p, "err", k.err)
-			}
+			k := w.renewOne(ctx, p, lease, c, most, func() {})
 			mu.Lock()
 			defer mu.Unlock()
 			all[p] = k
@@ -121,6 +112,22 @@ func (w *warrant) renewAt(ctx context.Context, hosts []peer.ID, lease time.Durat
 	}
 	wait.Wait()
 	return all
+}
+
+// renewOne has one host prolong all that it keeps of the file. It calls came with
+// every receipt.
+func (w *warrant) renewOne(ctx context.Context, p peer.ID, lease time.Duration, c *contents, most int, came func()) (k kept) {
+	k.err = w.renewAll(ctx, p, uint32(lease/time.Second), most, func(r shard.Receipt) {
+		came()
+		if c.has(r.Shard, r.Segment, r.Index, r.Length) && len(k.places) < c.size()+maxCandidates {
+			k.places = append(k.places, newHolding(r.Segment, r.Index))
+		}
+	})
+	k.places = sorted(k.places)
+	if k.err != nil {
+		w.e.log.InfoContext(ctx, "host does not renew", "peer", p, "err", k.err)
+	}
+	return k
 }
 
 // renewAll gives take every receipt of one host, which the client has verified.

@@ -25,15 +25,21 @@ type roster struct {
 	mu      sync.Mutex
 	places  []peer.ID // who serves place (index + segment) mod len
 	spares  []peer.ID // asked, have room, and got nothing yet
-	lost    map[peer.ID]string
+	lost    map[peer.ID]loss
 	failing map[peer.ID]time.Time // since when
 	perHost int                   // shards of one segment that a host may have
+}
+
+// loss is why a host was given up.
+type loss struct {
+	why    string
+	silent bool // it did not answer, or was too slow: whether it is there is not known
 }
 
 // newRoster takes hosts in order of preference. Without colocation each host
 // has one place; with it, hosts share the places evenly.
 func newRoster(s shard.Scheme, hosts []peer.ID, colocate bool) *roster {
-	r := &roster{lost: map[peer.ID]string{}, failing: map[peer.ID]time.Time{}, perHost: 1}
+	r := &roster{lost: map[peer.ID]loss{}, failing: map[peer.ID]time.Time{}, perHost: 1}
 	if colocate {
 		r.perHost = shardsPerHost(s, min(len(hosts), s.Shards()))
 	}
@@ -81,7 +87,7 @@ func (r *roster) replace(from peer.ID, l load) (peer.ID, bool) {
 // supplant gives the shard of a host that lags to one that is ready, if there is
 // one, and counts it there as well, until either is released. The laggard is
 // given up when a spare takes its place; otherwise later segments may need it.
-func (r *roster) supplant(from peer.ID, why string, l load) (peer.ID, bool) {
+func (r *roster) supplant(from peer.ID, why error, l load) (peer.ID, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h, ok := r.ready(l, from)
@@ -149,16 +155,59 @@ func (r *roster) mayTake(h peer.ID, l load) bool {
 	return !lost && !failing && l[h] < r.perHost
 }
 
-// succeeded forgets that a host failed.
+// room is how many more shards of the segment hosts that do not fail could take.
+func (r *roster) room(l load) (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range slices.Concat(r.spares, r.places) {
+		if r.mayTake(h, l) {
+			count += r.perHost - l[h]
+		}
+	}
+	return count
+}
+
+// succeeded forgets that a host failed. One that was given up for its silence
+// stays given up, but is not silent any more.
 func (r *roster) succeeded(h peer.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.failing, h)
+	if l, lost := r.lost[h]; lost {
+		r.lost[h] = loss{why: l.why}
+	}
+}
+
+// silent reports whether a host was given up because it did not answer.
+func (r *roster) silent(h peer.ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost[h].silent
+}
+
+// allSilent returns the hosts that were given up because they did not answer.
+func (r *roster) allSilent() (hosts []peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for h, l := range r.lost {
+		if l.silent {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// gaveUp reports whether a host gets nothing any more.
+func (r *roster) gaveUp(h peer.ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, lost := r.lost[h]
+	return lost
 }
 
 // failed notes that a host failed and reports whether it is worth another try:
 // its patience is not used up yet.
-func (r *roster) failed(h peer.ID, why string, now time.Time, patience time.Duration) bool {
+func (r *roster) failed(h peer.ID, why error, now time.Time, patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	since, known := r.failing[h]
@@ -174,14 +223,14 @@ func (r *roster) failed(h peer.ID, why string, now time.Time, patience time.Dura
 }
 
 // lose gives a host up for the rest of the put. A spare takes its place.
-func (r *roster) lose(h peer.ID, why string) {
+func (r *roster) lose(h peer.ID, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(h, why)
 }
 
-func (r *roster) drop(h peer.ID, why string) {
-	r.lost[h] = why
+func (r *roster) drop(h peer.ID, why error) {
+	r.lost[h] = loss{reason(why), unheard(why)}
 	delete(r.failing, h)
 	for i, p := range r.places {
 		if p != h {
@@ -199,8 +248,8 @@ func (r *roster) reasons() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	counts := map[string]int{}
-	for _, why := range r.lost {
-		counts[why]++
+	for _, l := range r.lost {
+		counts[l.why]++
 	}
 	return counts
 }

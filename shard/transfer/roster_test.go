@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,7 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
 )
+
+var errAway = errors.New("connection refused")
 
 func names(count int) (ids []peer.ID) {
 	for i := range count {
@@ -54,11 +58,11 @@ func TestNoHostHasTwoShards(t *testing.T) {
 				continue
 			case 1:
 				now = now.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "seconds")) * time.Second)
-				lost = !r.failed(h, "unreachable", now, patience)
+				lost = !r.failed(h, errAway, now, patience)
 			case 2:
-				r.lose(h, "lies")
+				r.lose(h, wire.ErrDamaged)
 			case 3:
-				heir, ok := r.supplant(h, "too slow", l)
+				heir, ok := r.supplant(h, errLagging, l)
 				if !ok {
 					continue
 				}
@@ -126,7 +130,7 @@ func TestSpareTakesAPlaceForGood(t *testing.T) {
 	l := load{}
 	gone, _ := r.assign(0, 0, l)
 	kept, _ := r.assign(0, 1, l)
-	r.lose(gone, "full")
+	r.lose(gone, wire.ErrFull)
 	spare, ok := r.replace(gone, l)
 	if !ok || spare == gone || spare == kept {
 		t.Fatalf("%s takes over", spare)
@@ -148,18 +152,18 @@ func TestPatience(t *testing.T) {
 	r := newRoster(shard.Scheme{Data: 1, Parity: 1}, names(2), false)
 	now := time.Unix(1000, 0)
 	h := names(1)[0]
-	if !r.failed(h, "unreachable", now, patience) || !r.failed(h, "unreachable", now.Add(patience-1), patience) {
+	if !r.failed(h, errAway, now, patience) || !r.failed(h, errAway, now.Add(patience-1), patience) {
 		t.Error("given up too soon")
 	}
 	r.succeeded(h)
-	if !r.failed(h, "unreachable", now.Add(patience), patience) {
+	if !r.failed(h, errAway, now.Add(patience), patience) {
 		t.Error("what was before a success counts")
 	}
 	l := load{h: 1}
 	if next, ok := r.replace(h, l); !ok || next == h {
 		t.Errorf("%q replaces a host that fails, though another does not", next)
 	}
-	if r.failed(h, "unreachable", now.Add(2*patience), patience) || r.reasons()["unreachable"] != 1 {
+	if r.failed(h, errAway, now.Add(2*patience), patience) || r.reasons()["unreachable"] != 1 {
 		t.Error("not given up")
 	}
 }
