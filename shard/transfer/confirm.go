@@ -100,7 +100,7 @@ func (p *put) confirm(ctx context.Context, count int, last bool) (lack, error) {
 	if last {
 		c.room = nil
 	}
-	p.heed(c.run(ctx))
+	c.run(ctx)
 	if ctx.Err() != nil {
 		return lack{}, context.Cause(ctx)
 	}
@@ -122,7 +122,7 @@ func (p *put) settle(ctx context.Context, count int) error {
 			return err
 		}
 		c.room = nil
-		if p.heed(c.run(ctx)); ctx.Err() != nil {
+		if c.run(ctx); ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}

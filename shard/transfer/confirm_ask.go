@@ -24,13 +24,14 @@ const confirmFloor = 3 * time.Second
 type confirmation struct {
 	p        *put
 	contents *contents
-	hosts    []peer.ID       // that have anything which is not confirmed
+	hosts    []peer.ID       // that have anything not confirmed
 	room     map[peer.ID]int // how many others can step in for a host, in the segment of its where fewest can
 
 	mu      sync.Mutex
 	waiting map[peer.ID]*waiting
 	kept    map[peer.ID]kept
-	times   []time.Duration // of hosts that confirmed
+	times   []time.Duration // that hosts took to confirm, in earlier rounds as well
+	again   bool            // this is a later round: the others answered in the first
 	passed  int             // hosts that were passed over and took of the room
 }
 
@@ -46,7 +47,7 @@ type waiting struct {
 func (p *put) newConfirmation(count int) (*confirmation, error) {
 	c := &confirmation{
 		p: p, contents: &contents{shards: p.scheme.Shards()}, room: map[peer.ID]int{},
-		waiting: map[peer.ID]*waiting{}, kept: map[peer.ID]kept{},
+		waiting: map[peer.ID]*waiting{}, kept: map[peer.ID]kept{}, times: p.times, again: p.kept != nil,
 	}
 	open := map[peer.ID]bool{}
 	for number := range uint32(count) {
@@ -75,8 +76,8 @@ func (p *put) newConfirmation(count int) (*confirmation, error) {
 	return c, nil
 }
 
-// run asks every host and returns what they said.
-func (c *confirmation) run(ctx context.Context) map[peer.ID]kept {
+// run asks every host, and the put takes in what they say.
+func (c *confirmation) run(ctx context.Context) {
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, askAtOnce)
 	for _, h := range c.hosts {
@@ -96,7 +97,9 @@ func (c *confirmation) run(ctx context.Context) map[peer.ID]kept {
 	for {
 		select {
 		case <-done:
-			return c.kept
+			c.p.times = c.times
+			c.p.heed(c.kept)
+			return
 		case <-check.C:
 			c.passOver()
 		}
@@ -147,16 +150,16 @@ func (c *confirmation) passOver() {
 
 // limit is how long a host may say nothing, if there is a limit: for one that was
 // silent before, and for others when half of the hosts have answered and somebody
-// could step in.
+// can step in.
 func (c *confirmation) limit(silent, roomy bool) (time.Duration, bool) {
-	half, usual := 2*len(c.kept) >= len(c.hosts), time.Duration(0)
+	half, usual := c.again || 2*len(c.kept) >= len(c.hosts), time.Duration(0)
 	if n := len(c.times); n > 0 {
 		usual = lagFactor * c.times[n/2]
 	}
 	if silent && roomy && half {
 		return max(usual, lagFloor), true
 	}
-	return max(usual, confirmFloor), silent || roomy && half && usual > 0
+	return max(usual, c.p.e.confirmFloor), silent || roomy && half && usual > 0
 }
 
 // errForgot is what is wrong with a host that has nothing of what it gave receipts

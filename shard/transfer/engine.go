@@ -65,6 +65,7 @@ type Engine struct {
 
 	confirmEvery    time.Duration // see the constant
 	confirmPatience time.Duration // how long a put waits for hosts that it cannot reach in the end
+	confirmFloor    time.Duration // see the constant
 }
 
 // New returns an engine; it starts nothing.
@@ -75,7 +76,7 @@ func New(cfg Config) *Engine {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery, confirmPatience: patience}
+	return &Engine{cfg: cfg, log: cfg.Logger, claimed: map[string]chan struct{}{}, confirmEvery: confirmEvery, confirmPatience: patience, confirmFloor: confirmFloor}
 }
 
 // Progress tells how far a call has come. Within a phase Done never goes back,

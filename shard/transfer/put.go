@@ -71,6 +71,7 @@ type put struct {
 	traced   map[string]bool  // steps that were told, with the host
 	missing  string           // why the file falls short, the first reason
 	kept     map[peer.ID]kept // what hosts confirmed; nil before they were asked
+	times    []time.Duration  // that they took
 }
 
 // Put encrypts, encodes and places a file. It returns once every segment is

@@ -206,10 +206,13 @@ func (r *roster) gaveUp(h peer.ID) bool {
 }
 
 // failed notes that a host failed and reports whether it is worth another try:
-// its patience is not used up yet.
+// patience with it is not used up yet, and nobody gave it up for anything else.
 func (r *roster) failed(h peer.ID, why error, now time.Time, patience time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, lost := r.lost[h]; lost {
+		return false
+	}
 	since, known := r.failing[h]
 	if !known {
 		since = now

@@ -166,6 +166,9 @@ func TestPatience(t *testing.T) {
 	if r.failed(h, errAway, now.Add(2*patience), patience) || r.reasons()["unreachable"] != 1 {
 		t.Error("not given up")
 	}
+	if r.failed(h, errAway, now.Add(2*patience+1), patience) {
+		t.Error("a host that was given up is tried again by another transfer")
+	}
 }
 
 func TestJudge(t *testing.T) {
