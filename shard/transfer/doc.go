@@ -17,8 +17,13 @@
 // receipts is good enough, and the result says so; with fewer the put ends with
 // [*ShortError]. Shards are offered as drafts, which hosts drop after a day, so
 // that a put which is given up leaves nothing behind: in the end, and every 12 h,
-// each host confirms all that it keeps in one batch of RENEW, and what is not
-// confirmed is sent once more, or does not count.
+// each host confirms all that it keeps in one batch of RENEW. In the end lag is
+// judged in the same way: where others can take the shards of a host that says
+// nothing for 3 times the median, and 3 s at the least, it is passed over; one that
+// was silent before has 0.7 s then, and 3 s where nobody can step in. What is not
+// confirmed is sent to others, who confirm in turn, up to two times, or does not
+// count. A host that wakes up later drops its drafts, or keeps for a lease what
+// it confirmed unheard; nobody counts on that.
 //
 // # Journal
 //
