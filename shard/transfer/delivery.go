@@ -183,7 +183,8 @@ func (d *delivery) ended(ctx context.Context, o outcome) error {
 }
 
 // replaceLaggards moves the shards of hosts that lag to spares that are ready;
-// one for whom there is none is waited for.
+// one for whom there is none is waited for, unless another transfer has found
+// that it does not answer.
 func (d *delivery) replaceLaggards() {
 	if len(d.placed)*2 < d.p.scheme.Shards() || len(d.times) == 0 {
 		return
@@ -196,6 +197,8 @@ func (d *delivery) replaceLaggards() {
 		}
 		if heir, ok := d.p.roster.supplant(s.host, errLagging, d.load); ok {
 			s.heir = heir
+			s.cancel(errLagging)
+		} else if d.p.roster.silent(s.host) {
 			s.cancel(errLagging)
 		}
 	}

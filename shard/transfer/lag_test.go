@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"crypto/sha256"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
 	"github.com/batchain/batchain/shard/exchange/exchangetest"
 	"github.com/batchain/batchain/wire"
 )
@@ -220,4 +222,44 @@ func TestNothingIsSentTwiceUnderLoad(t *testing.T) {
 	if most := int64(6<<20) * 5 / 2 * 105 / 100; b.delivered() > most || r.Sent > most || r.Shortfall != "" {
 		t.Errorf("%d bytes arrived and %d were sent, at most %d are needed: %+v", b.delivered(), r.Sent, most, r)
 	}
+}
+
+// stuck takes the bytes of one shard and never commits it; of what is offered
+// then it takes nothing.
+type stuck struct {
+	exchange.Store
+	taken atomic.Bool
+	awake chan struct{}
+}
+
+func (s *stuck) Receive(ctx context.Context, lot shard.Lot, ready func(int64) (io.Reader, error)) (time.Time, error) {
+	if !s.taken.Swap(true) {
+		if in, err := ready(0); err == nil {
+			_, _ = io.Copy(io.Discard, in)
+		}
+	}
+	<-s.awake
+	return time.Time{}, wire.ErrInternal
+}
+
+// Once one transfer has found that a host does not answer, the others that are
+// under way to it end as well, though nobody can step in.
+func TestTransfersToASilentHostEnd(t *testing.T) {
+	b := newBed(t, 5)
+	b.times = exchange.Timeouts{Idle: time.Minute, Answer: time.Second}
+	b.cut(twoThree, segmentSize)
+	b.engine.confirmFloor = 100 * time.Millisecond
+	k := b.hosts[0]
+	s := &stuck{Store: k.store, awake: make(chan struct{})}
+	k.stop()
+	k.keeps = s
+	k.serve(t)
+	t.Cleanup(func() { close(s.awake) })
+	path, content := b.file("f", 6*segmentSize)
+	began := time.Now()
+	r := b.put(path, PutOptions{})
+	if took := time.Since(began); took > b.times.Idle/2 || r.Shortfall == "" || r.Hosts != 4 {
+		t.Errorf("%+v after %s", r, took)
+	}
+	b.get(r.Manifest, content)
 }
