@@ -21,12 +21,11 @@ func (g *Gossiper) Set(ctx context.Context, key string, value []byte) (version u
 // above 0. Others see it until ttl after it came to them.
 func (g *Gossiper) SetTTL(ctx context.Context, key string, value []byte, ttl time.Duration) (version uint64, err error) {
 	g.mu.Lock()
-	old := g.core.self.entries[key]
-	same := old != nil && !old.Deleted && ttl <= 0 && old.TTL == 0 && string(old.Value) == string(value)
+	version, same := g.core.says(key, value, ttl)
 	admit := g.core.own.admit
 	g.mu.Unlock()
 	if same {
-		return old.Version, nil
+		return version, nil
 	}
 	if err := admit.Wait(ctx); err != nil {
 		return 0, fmt.Errorf("set %q: %w", key, err)
@@ -37,6 +36,16 @@ func (g *Gossiper) SetTTL(ctx context.Context, key string, value []byte, ttl tim
 		return 0, fmt.Errorf("set %q: %w", key, err)
 	}
 	return version, nil
+}
+
+// says reports whether value is said under key already, for ever, and with
+// which version.
+func (c *core) says(key string, value []byte, ttl time.Duration) (version uint64, same bool) {
+	e := c.self.entries[key]
+	if e == nil || e.Deleted || e.TTL > 0 || ttl > 0 || string(e.Value) != string(value) {
+		return 0, false
+	}
+	return e.Version, true
 }
 
 // Delete takes back what was said under key; nothing said is no change.

@@ -169,7 +169,7 @@ func (n *Node) openControl(context.Context) (err error) {
 		return err
 	}
 	n.onClose(func() error { n.home.closeControl(n.socket); return nil })
-	server := control.NewServer(member{n}, n.extras())
+	server := control.NewServer(n, n.extras())
 	server.Logger = n.log.With("part", "control")
 	n.addPart("control", func(ctx context.Context) error { return server.Serve(ctx, n.socket) })
 	if n.cfg.Metrics == "" {

@@ -30,7 +30,7 @@ func (n *Node) Addrs() []string {
 func (n *Node) Status(context.Context) (control.Status, error) {
 	s := control.Status{
 		PeerID: n.ID().String(), Addrs: n.Addrs(), Mesh: n.cfg.Mesh, UptimeS: time.Since(n.started).Seconds(),
-		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(),
+		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(), Members: n.members.count(),
 		Reach: n.reach(),
 	}
 	if n.store != nil {
@@ -80,9 +80,10 @@ func (n *Node) Known() int { return n.table.Size() }
 
 // Unanswered waits until the nodes of [Config.Bootstrap] were called, 3 s at
 // most, and returns their addresses if none of them answered. They are called
-// again all the time that nobody is in the routing table.
+// again all the time that nobody is in the routing table. When ctx ends first
+// nobody was given the time to answer, and there is nothing to tell.
 func (n *Node) Unanswered(ctx context.Context) []string {
-	if n.bootstrap.answered(ctx, n.host) {
+	if n.bootstrap.answered(ctx, n.host) || ctx.Err() != nil {
 		return nil
 	}
 	return n.cfg.Bootstrap
