@@ -54,10 +54,10 @@ func newMesh(t testing.TB, n int) *mesh {
 // start runs member i, which knows member 0 as a seed.
 func (m *mesh) start(i int, store gossip.Store) {
 	m.t.Helper()
-	p := id(m.t, m.keys[i])
+	p, first := id(m.t, m.keys[i]), id(m.t, m.keys[0])
 	g, err := gossip.New(gossip.Config{
 		Key: m.keys[i], Mesh: "test", Transport: m.network.Endpoint(p), Store: store,
-		Seeds: func() []peer.ID { return []peer.ID{id(m.t, m.keys[0])} },
+		Seeds: func() []peer.ID { return []peer.ID{first} },
 		Rand:  rand.New(rand.NewPCG(uint64(i), 7)),
 	})
 	if err != nil {

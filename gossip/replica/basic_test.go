@@ -54,9 +54,8 @@ func TestOldUpdatesAreStale(t *testing.T) {
 func TestTriangleConverges(t *testing.T) {
 	var models []*replica.Map
 	var replicas []*replica.Replica
-	stale := trace{}
 	for n := range byte(3) {
-		m, r := newMap(t, n+1, stale.into)
+		m, r := newMap(t, n+1)
 		models, replicas = append(models, m), append(replicas, r)
 	}
 	var streams []tail
