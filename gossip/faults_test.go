@@ -16,7 +16,7 @@ import (
 // in the minutes after: the first intervals are no measure.
 func TestJoinsKillNobody(t *testing.T) {
 	n, span := 40, 5*time.Minute
-	if testing.Short() {
+	if brief() {
 		n, span = 15, time.Minute
 	}
 	s := newSim(t, n, 1, Options{})
@@ -318,7 +318,7 @@ func TestPartitions(t *testing.T) {
 		n := 6
 		if span > time.Hour {
 			n = 4
-			if testing.Short() {
+			if brief() {
 				span = 4 * time.Hour
 			}
 		}

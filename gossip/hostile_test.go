@@ -497,7 +497,7 @@ func TestIncarnationHasABound(t *testing.T) {
 // With a hostile peer at work for an hour, memory stays within its bounds.
 func TestHostileHour(t *testing.T) {
 	span := time.Hour
-	if testing.Short() {
+	if brief() {
 		span = 5 * time.Minute
 	}
 	s, _, b := pair(t)

@@ -13,7 +13,7 @@ import (
 // A crash is known to everybody within 10 s, however large the mesh.
 func TestCrashIsKnown(t *testing.T) {
 	for n, seeds := range map[int]uint64{5: 3, 20: 2, 80: 1} {
-		if testing.Short() && n > 20 {
+		if brief() && n > 20 {
 			continue
 		}
 		var last []time.Duration
@@ -45,7 +45,7 @@ func crash(t testing.TB, n int, seed uint64, o Options) (joined time.Duration, t
 // An update reaches all within a second.
 func TestUpdateIsKnown(t *testing.T) {
 	for n, updates := range map[int]int{5: 40, 20: 40, 80: 10} {
-		if testing.Short() && n > 20 {
+		if brief() && n > 20 {
 			continue
 		}
 		took := updateTimes(t, n, updates)
@@ -75,7 +75,7 @@ func updateTimes(t testing.TB, n, updates int) (took []time.Duration) {
 // twenty of them, and 10 kB when there are eighty.
 func TestIdleTraffic(t *testing.T) {
 	for n, limit := range map[int]int{5: 3000, 20: 3000, 80: 10_000} {
-		if testing.Short() && n > 20 {
+		if brief() && n > 20 {
 			continue
 		}
 		bytes, messages := idleTraffic(t, n, 15*time.Second)
@@ -111,7 +111,7 @@ func idleTraffic(t testing.TB, n int, span time.Duration) (bytesPerSecond int, m
 // At 10 % loss nobody is taken for dead.
 func TestLossKillsNobody(t *testing.T) {
 	n, span := 30, 5*time.Minute
-	if testing.Short() {
+	if brief() {
 		n, span = 15, 2*time.Minute
 	}
 	if dead := lossy(t, n, span); dead > 0 {
@@ -136,7 +136,7 @@ func lossy(t testing.TB, n int, span time.Duration) (dead int) {
 // Nodes that freeze for 4 s once a minute are hardly ever taken for dead.
 func TestPausesKillFew(t *testing.T) {
 	span := 15 * time.Minute
-	if testing.Short() {
+	if brief() {
 		span = 4 * time.Minute
 	}
 	if rate := pauses(t, 10, span, Options{}); rate > 0.05 {
@@ -173,7 +173,7 @@ func pauses(t testing.TB, n int, span time.Duration, o Options) float64 {
 // its neighbours know of its crash as soon as in a small one.
 func TestLargeMesh(t *testing.T) {
 	hood, sizes := 32, []int{80, 160}
-	if testing.Short() {
+	if brief() {
 		hood, sizes = 16, []int{40, 60}
 	}
 	var costs []int
@@ -221,7 +221,7 @@ func large(t testing.TB, n, hood int) (cost, watchers int, last time.Duration) {
 // BenchmarkCrash prints how long it takes until all of n know of a crash.
 func BenchmarkCrash(b *testing.B) {
 	for _, n := range []int{5, 10, 20, 40, 80} {
-		if testing.Short() && n > 20 {
+		if brief() && n > 20 {
 			continue
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -242,7 +242,7 @@ func BenchmarkCrash(b *testing.B) {
 // BenchmarkUpdate prints how long 200 updates take until all of 80 have them.
 func BenchmarkUpdate(b *testing.B) {
 	n, updates := 80, 200
-	if testing.Short() {
+	if brief() {
 		n, updates = 10, 20
 	}
 	for b.Loop() {
@@ -255,7 +255,7 @@ func BenchmarkUpdate(b *testing.B) {
 // BenchmarkFalseDeaths prints the false deaths of an hour at 10 % loss among 50.
 func BenchmarkFalseDeaths(b *testing.B) {
 	n, span := 50, time.Hour
-	if testing.Short() {
+	if brief() {
 		n, span = 10, time.Minute
 	}
 	for b.Loop() {
@@ -267,7 +267,7 @@ func BenchmarkFalseDeaths(b *testing.B) {
 // many pauses of 4 s are taken for one: more of the one is less of the other.
 func BenchmarkCurve(b *testing.B) {
 	n, span := 20, time.Hour
-	if testing.Short() {
+	if brief() {
 		n, span = 5, time.Minute
 	}
 	for _, o := range []Options{
@@ -286,7 +286,7 @@ func BenchmarkCurve(b *testing.B) {
 // BenchmarkLargeMesh prints what a member costs in meshes of up to 1,000.
 func BenchmarkLargeMesh(b *testing.B) {
 	for _, n := range []int{100, 250, 1000} {
-		if testing.Short() && n > 100 {
+		if brief() && n > 100 {
 			continue
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -13,6 +13,9 @@ import (
 	"github.com/batchain/batchain/wire"
 )
 
+// brief says that small meshes and short times will do.
+func brief() bool { return testing.Short() || underRace }
+
 // sim is a mesh of cores on a schedule: exact, and thousands of times as fast
 // as the clock. A node is stopped by pausing it, as a frozen process is.
 type sim struct {

@@ -55,6 +55,19 @@ func TestEveryTruncationIsTold(t *testing.T) {
 	}
 }
 
+// A byte that is missing is not taken for a zero.
+func TestMissingZeroIsTold(t *testing.T) {
+	for range 10_000 {
+		data := writeManifest(t, fixedContent(t))
+		if last := len(data) - 1; data[last] == 0 {
+			_, err := OpenManifest(bytes.NewReader(data[:last]), int64(len(data)))
+			wantErr(t, err, ErrManifest)
+			return
+		}
+	}
+	t.Fatal("no manifest ended in a zero")
+}
+
 // Whoever alters the core can make the checksum right, and no more than that.
 func TestForgedCore(t *testing.T) {
 	data := writeManifest(t, fixedContent(t))

@@ -79,10 +79,11 @@ func (m *Manifest) checkDigest() error {
 		return err
 	}
 	end := make([]byte, endSize)
-	if _, err := m.src.ReadAt(end, m.endAt); err != nil && !errors.Is(err, io.EOF) {
+	n, err := m.src.ReadAt(end, m.endAt)
+	if n < len(end) && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if !bytes.Equal(end, wire.AppendFrame(nil, kindEnd, hasher.Sum(nil))) {
+	if !bytes.Equal(end[:n], wire.AppendFrame(nil, kindEnd, hasher.Sum(nil))) {
 		return fmt.Errorf("%w: its bytes do not match its checksum (cut short or altered)", ErrManifest)
 	}
 	return nil
