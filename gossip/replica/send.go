@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 
 	"github.com/batchain/batchain/wire"
@@ -67,7 +68,7 @@ func (s *stream) header() header {
 		return h
 	}
 	for id, src := range r.sources {
-		h.Clock = append(h.Clock, tick{id.Peer, id.Epoch, src.seq, src.sum[:checkSize]})
+		h.Clock = append(h.Clock, tick{id.Peer, id.Epoch, src.seq, bytes.Clone(src.sum[:checkSize])})
 	}
 	return h
 }
