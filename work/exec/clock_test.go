@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,19 +10,19 @@ import (
 func TestClockStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c clock
-		expired := false
-		stop := c.start(10*time.Second, func() { expired = true })
+		var expired atomic.Bool
+		stop := c.start(10*time.Second, func() { expired.Store(true) })
 		for range 3 {
 			time.Sleep(3 * time.Second)
 			c.pause()
 			time.Sleep(time.Hour)
 			c.resume()
 		}
-		if synctest.Wait(); expired {
+		if synctest.Wait(); expired.Load() {
 			t.Fatal("a pause counts")
 		}
 		time.Sleep(time.Second)
-		if synctest.Wait(); !expired {
+		if synctest.Wait(); !expired.Load() {
 			t.Fatal("time is over and nobody says so")
 		}
 		stop()
