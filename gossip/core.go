@@ -55,7 +55,7 @@ type outgoing struct {
 
 // counts are what the metrics tell, since the start.
 type counts struct {
-	badMessages, badRecords, refusedMembers, droppedMessages uint64
+	badMessages, refusedMembers, droppedMessages uint64
 	checks, equivocations, omissions                         uint64
 }
 

@@ -87,10 +87,11 @@ func TestProgramID(t *testing.T) {
 	}
 	seen := map[ProgramID]bool{}
 	for _, p := range programs {
-		if seen[p.ID()] || p.ID() != p.ID() {
+		id, again := p.ID(), p.ID()
+		if seen[id] || id != again {
 			t.Errorf("%+v has the name of another one", p)
 		}
-		seen[p.ID()] = true
+		seen[id] = true
 	}
 }
 

@@ -70,7 +70,7 @@ type sourceList struct {
 func listOf(sources []Source) sourceList {
 	var l sourceList
 	for _, s := range sources {
-		l.Sources = append(l.Sources, named{s.Peer, s.Epoch})
+		l.Sources = append(l.Sources, named(s))
 	}
 	return l
 }
@@ -104,7 +104,7 @@ func parseSources(data []byte) ([]Source, error) {
 		if n.Peer.Validate() != nil || n.Epoch == 0 {
 			return nil, fmt.Errorf("sources: %w: one is malformed", wire.ErrBadRequest)
 		}
-		sources[i] = Source{n.Peer, n.Epoch}
+		sources[i] = Source(n)
 	}
 	return sources, nil
 }
