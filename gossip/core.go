@@ -56,7 +56,7 @@ type outgoing struct {
 // counts are what the metrics tell, since the start.
 type counts struct {
 	badMessages, refusedMembers, droppedMessages uint64
-	checks, equivocations, omissions                         uint64
+	checks, equivocations, omissions             uint64
 }
 
 // member is one member as the core knows it.
