@@ -20,6 +20,7 @@ var (
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
+		TextUnmarshaler:  cbor.TextUnmarshalerTextString, // of a peer ID as text, too, is asked whether it is one
 		MaxNestedLevels:  maxNesting,
 		MaxArrayElements: maxElements,
 		MaxMapPairs:      maxPairs,

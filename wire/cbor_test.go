@@ -5,6 +5,8 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 func TestMarshalRoundTrip(t *testing.T) {
@@ -102,6 +104,23 @@ func TestUnmarshalTakesWhatIsJustInBounds(t *testing.T) {
 		var got record
 		if err := Unmarshal(data, &got); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A peer ID is written as bytes. As text it would be taken as it stands, were it
+// not asked whether it is one.
+func TestUnmarshalChecksPeerIDs(t *testing.T) {
+	type named struct {
+		Peer peer.ID `cbor:"1,keyasint"`
+	}
+	for name, data := range map[string][]byte{
+		"bytes": {0xa1, 0x01, 0x41, '0'},
+		"text":  {0xa1, 0x01, 0x61, '0'},
+	} {
+		var got named
+		if err := Unmarshal(data, &got); err == nil {
+			t.Errorf("%s: %q was taken for a peer ID", name, got.Peer)
 		}
 	}
 }
