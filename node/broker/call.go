@@ -25,7 +25,10 @@ func (b *Broker) call(ctx context.Context, p peer.ID, kind byte, m introduction)
 	defer stop()
 	_ = s.SetDeadline(time.Now().Add(askTime))
 	payload, err := exchange(s, kind, m, kindReady)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return place{}, context.Cause(ctx) // and not that the stream was reset for that
+	case err != nil:
 		return place{}, err
 	}
 	return parseReady(payload)

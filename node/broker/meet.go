@@ -94,6 +94,9 @@ func (s *steps) ask(ctx context.Context, via peer.ID) error {
 		return err
 	})
 	if err != nil {
+		if errors.Is(err, context.Canceled) && b.dialledBy(s.p) {
+			b.paths.met(s.p, via) // the target was faster than the broker's answer
+		}
 		return err
 	}
 	b.paths.met(s.p, via)
@@ -106,6 +109,11 @@ func (s *steps) ask(ctx context.Context, via peer.ID) error {
 		b.paths.met(s.p, "")
 	}
 	return err
+}
+
+// dialledBy reports whether p has dialled us.
+func (b *Broker) dialledBy(p peer.ID) bool {
+	return slices.ContainsFunc(b.direct(p), func(c network.Conn) bool { return c.Stat().Direction == network.DirInbound })
 }
 
 // meet dials a peer that dials us at the same moment. Where one of the two takes
