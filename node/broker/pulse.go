@@ -55,7 +55,7 @@ func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	for _, c := range b.network.Conns() {
 		switch {
 		case relayed(c) || c.IsClosed():
-		case inUse(c):
+		case b.inUse(c):
 			used = append(used, c)
 		default:
 			idle = append(idle, c)
@@ -67,8 +67,10 @@ func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	return used[:min(len(used), pulseInUse)], some
 }
 
-func inUse(c network.Conn) bool {
-	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool { return time.Since(s.Stat().Opened) > inUseAge })
+func (b *Broker) inUse(c network.Conn) bool {
+	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool {
+		return time.Since(s.Stat().Opened) > inUseAge && !slices.Contains(b.cfg.Quiet, s.Protocol())
+	})
 }
 
 // recover looks at every direct connection at once, closes the dead ones, and
