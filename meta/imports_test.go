@@ -18,9 +18,10 @@ var imports = map[string][]string{
 	"demo":        {"demo/natlab", "node", "node/control", "shard"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"gossip", "kad", "node/broker", "node/control", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"gossip", "kad", "node/broker", "node/control", "node/devices", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
+	"node/devices": {"gossip/replica", "shard", "shard/catalogue", "wire"},
 	// floor 3
 	"kad":             {"shard"},
 	"work/hive":       {"wire", "work"},

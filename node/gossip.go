@@ -22,11 +22,11 @@ func (n *Node) openGossip(context.Context) error {
 	}
 	n.members = &membership{
 		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
-		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) },
+		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) }, heard: n.lookForDevices,
 		known: map[peer.ID]bool{},
 	}
 	cfg := gossip.Config{
-		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
+		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client, Important: n.isDevice,
 		Seeds: n.members.seeds, Logger: n.log.With("part", "gossip"), Registerer: n.registry,
 	}
 	if n.cfg.Client {
@@ -57,6 +57,7 @@ type membership struct {
 	events   *events
 	cache    *peerCache
 	returned func(peer.ID) // told of those that live again
+	heard    func()        // somebody lives, or says something new
 
 	mu    sync.Mutex
 	known map[peer.ID]bool // members; gossip itself cannot be asked while it asks for seeds

@@ -23,6 +23,7 @@ func (m *membership) hear(e gossip.Event) {
 		m.cache.returned(e.Peer)
 		m.returned(e.Peer)
 	}
+	m.heard()
 	m.events.publish(Event{
 		Type: eventMember + e.Kind.String(), Peer: e.Peer.String(), Key: e.Key, Value: readable(e), Deleted: e.Deleted, Missed: e.Dropped,
 	})
