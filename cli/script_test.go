@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -39,6 +41,7 @@ func TestMain(m *testing.M) {
 //	startjoin NAME ARG…            the same with join
 //	terminal CODE PROGRAM ARG…     exits on a terminal; what it showed is in the file terminal
 //	stopnode NAME                  ends it with SIGTERM; it must end with 0
+//	awaits PATTERN PROGRAM ARG…    runs a program again and again until its stdout matches; negated, until it does not
 //	ndjson                         the last stdout must be NDJSON with types, its stderr empty
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -61,7 +64,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupts": interrupts, "stops": stops, "fakenode": serveFake, "manifest": addManifest,
-			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal,
+			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal, "awaits": awaits,
 		},
 	})
 }
@@ -91,6 +94,24 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	checkCode(ts, ts.Exec(args[1], args[2:]...), want)
+}
+
+func awaits(ts *testscript.TestScript, neg bool, args []string) {
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	late, look := time.After(20*time.Second), time.NewTicker(100*time.Millisecond)
+	defer look.Stop()
+	for {
+		out, _ := command(ts, args[1], args[2:]).Output()
+		if pattern.Match(out) != neg {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			ts.Fatalf("it still says: %s", out)
+		}
+	}
 }
 
 func checkCode(ts *testscript.TestScript, err error, want int) {
