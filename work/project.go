@@ -3,7 +3,6 @@ package work
 import (
 	"cmp"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -21,6 +20,7 @@ const (
 	MaxPriority = 9          // of a unit; 0 is the lowest
 	MaxName     = 64         // bytes of a project's name, or a program's
 	MaxAttempts = 64         // attempts at one unit, whatever the policy says
+	MaxContext  = 16 << 10   // bytes of what a project says to all its workers
 )
 
 // Kind says what a program is. It crosses the wire: append only.
@@ -44,6 +44,9 @@ type Program struct {
 	Module []byte   `cbor:"3,keyasint,omitempty"` // SHA-256 of a module's bytes
 	Args   []string `cbor:"4,keyasint,omitempty"`
 	Limits Limits   `cbor:"5,keyasint"`
+	// Context is what every worker is told before its first unit: one JSON value,
+	// or nothing.
+	Context []byte `cbor:"6,keyasint,omitempty"`
 }
 
 // Limits is what one execution may use. Zero fields leave it to the bee.
@@ -79,6 +82,9 @@ func (p Program) Validate() error {
 		}
 	default:
 		return fmt.Errorf("program: kind %d is unknown", p.Kind)
+	}
+	if len(p.Context) > MaxContext {
+		return fmt.Errorf("program: a context of %d bytes, at most %d are allowed", len(p.Context), MaxContext)
 	}
 	if len(p.Name) > MaxName || len(p.Args) > MaxArgs || p.Limits.Output > MaxOutput || p.Limits.Wall < 0 {
 		return fmt.Errorf("program: name, arguments or limits out of bounds")
@@ -134,13 +140,6 @@ func (p Project) Validate() error {
 	}
 	return nil
 }
-
-// ErrSealed means that a project takes no more units: its owner said so, or it
-// is over.
-var ErrSealed = errors.New("the project takes no more units")
-
-// ErrNotMade means that a project has fewer units than somebody speaks of.
-var ErrNotMade = errors.New("the project has no such unit")
 
 // Unit is one piece of work: an input for the project's program.
 type Unit struct {

@@ -44,7 +44,7 @@ func seccompOffered() error {
 // [enterNamespaces]; it is tried once.
 var namespaces = sync.OnceValue(func() bool {
 	args, err := childArgs(roleNone, nil)
-	if err != nil {
+	if err != nil || !linkedIn { // else the child would be one more of this program
 		return false
 	}
 	cmd := osexec.Command(selfPath, args...)

@@ -27,7 +27,7 @@ func (h *Hive) Datachunks(ctx context.Context, name string, from uint64) iter.Se
 	return func(yield func(work.Datachunk, error) bool) {
 		for {
 			changed := h.chunks.wait()
-			page, err := h.chunkPage(ctx, name, from)
+			page, err := h.Page(ctx, name, from)
 			if err == io.EOF {
 				return
 			}
@@ -48,9 +48,10 @@ func (h *Hive) Datachunks(ctx context.Context, name string, from uint64) iter.Se
 	}
 }
 
-// chunkPage reads the next datachunks. It returns io.EOF after the last one of a
-// project that has ended.
-func (h *Hive) chunkPage(ctx context.Context, name string, from uint64) (page []work.Datachunk, err error) {
+// Page returns the next datachunks that are there, in their order, and does not
+// wait: none when the one of unit from is not. It returns io.EOF after the last
+// one of a project that has ended.
+func (h *Hive) Page(ctx context.Context, name string, from uint64) (page []work.Datachunk, err error) {
 	type standing struct {
 		id         uint32
 		last, gaps bool
@@ -101,8 +102,7 @@ func readChunks(txn *badger.Txn, id uint32, from uint64, gaps bool) (page []work
 }
 
 // Acknowledge notes that a consumer, "" or a name of its own, needs no datachunk
-// before next again. It never goes back, and not beyond the units that there are:
-// [work.ErrNotMade].
+// before next again. It never goes back.
 func (h *Hive) Acknowledge(ctx context.Context, name, consumer string, next uint64) error {
 	if len(consumer) > work.MaxName {
 		return wire.ErrTooBig.With("a consumer's name has at most %d bytes", work.MaxName)
@@ -113,7 +113,7 @@ func (h *Hive) Acknowledge(ctx context.Context, name, consumer string, next uint
 			return err
 		}
 		if next > p.row.Made {
-			return fmt.Errorf("acknowledge datachunk %d of project %s, which has %d units: %w", next, name, p.row.Made, work.ErrNotMade)
+			return fmt.Errorf("acknowledge datachunk %d of project %s, which has %d units", next, name, p.row.Made)
 		}
 		key := namedKey(rowCursor, p.id, consumer)
 		var had uint64

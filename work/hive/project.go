@@ -221,7 +221,12 @@ type Status struct {
 	Waiting   int    // open units that wait for another bee
 	Begun     uint64 // attempts handed out, spot checks included
 	Checks    uint64 // spot checks handed out
+	// Caught are bees that gave wrong results, at most 64. Only [Hive.Show] tells.
+	Caught []peer.ID
 }
+
+// maxCaught bounds the bees that a [Status] names.
+const maxCaught = 64
 
 // Projects returns how all projects stand, by name.
 func (h *Hive) Projects(ctx context.Context) ([]Status, error) {
@@ -243,8 +248,26 @@ func (h *Hive) Show(ctx context.Context, name string) (Status, error) {
 		if err != nil {
 			return Status{}, err
 		}
-		return p.status(), nil
+		s := p.status()
+		s.Caught = t.wrongdoers(p)
+		return s, t.err
 	})
+}
+
+// wrongdoers reads which bees gave wrong results of a project's program.
+func (t *turn) wrongdoers(p *project) (bees []peer.ID) {
+	prefix := reputationKey(p.program, "")
+	t.fail(prefix[:1], each(t.txn, prefix, func(key, row []byte) error {
+		var r work.Reputation
+		if err := decodeRow(row, &r); err != nil {
+			return err
+		}
+		if r.Wrong > 0 && len(bees) < maxCaught {
+			bees = append(bees, peer.ID(key[len(prefix):]))
+		}
+		return nil
+	}))
+	return bees
 }
 
 func (p *project) status() Status {
