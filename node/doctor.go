@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/labour"
 )
 
 // Finding is what one check found.
@@ -39,6 +40,7 @@ func Examine(cfg Config, running bool) []Finding {
 	}
 	home := Home(cfg.Home)
 	found := []Finding{examineIdentity(home), examineClock(home), examineDisk(home)}
+	found = append(found, examineSandbox()...)
 	if running {
 		return found
 	}
@@ -61,6 +63,20 @@ func examineIdentity(home Home) Finding {
 		return wrong("identity", "", "%v", err)
 	}
 	return fine("identity", "%s", id)
+}
+
+// examineSandbox tells which walls stand around units of work. What is missing is
+// no fault of a node that does none; it is told.
+func examineSandbox() []Finding {
+	var found []Finding
+	for _, layer := range labour.Layers() {
+		text := layer.Detail
+		if !layer.Holds {
+			text = "does not hold here: no command can be allowed to units of work. " + text
+		}
+		found = append(found, fine("sandbox "+layer.Name, "%s", text))
+	}
+	return found
 }
 
 // clockSlack is how far in the future a file may have been written.

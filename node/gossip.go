@@ -22,11 +22,12 @@ func (n *Node) openGossip(context.Context) error {
 	}
 	n.members = &membership{
 		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
-		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) }, heard: n.lookForDevices,
-		known: map[peer.ID]bool{},
+		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) },
+		offered: func() { n.labour.Look() },
+		known:   map[peer.ID]bool{},
 	}
 	cfg := gossip.Config{
-		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client, Important: n.isDevice,
+		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
 		Seeds: n.members.seeds, Logger: n.log.With("part", "gossip"), Registerer: n.registry,
 	}
 	if n.cfg.Client {
@@ -41,7 +42,8 @@ func (n *Node) openGossip(context.Context) error {
 	n.finder.members = n.members.hosts
 	n.addPart("gossip", n.whenServing(n.members.Run))
 	if !n.cfg.Client {
-		n.addPart("vitals", (&saying{node: n, say: n.members.gossiper.Set}).Run)
+		n.news = make(chan struct{}, 1)
+		n.addPart("vitals", (&saying{node: n, say: n.members.gossiper.Set, news: n.news}).Run)
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ type membership struct {
 	events   *events
 	cache    *peerCache
 	returned func(peer.ID) // told of those that live again
-	heard    func()        // somebody lives, or says something new
+	offered  func()        // told that a member offers more or less work
 
 	mu    sync.Mutex
 	known map[peer.ID]bool // members; gossip itself cannot be asked while it asks for seeds

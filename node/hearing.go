@@ -22,8 +22,12 @@ func (m *membership) hear(e gossip.Event) {
 	case gossip.KindLive:
 		m.cache.returned(e.Peer)
 		m.returned(e.Peer)
+		m.offered()
+	case gossip.KindUpdate:
+		if e.Key == workKey {
+			m.offered()
+		}
 	}
-	m.heard()
 	m.events.publish(Event{
 		Type: eventMember + e.Kind.String(), Peer: e.Peer.String(), Key: e.Key, Value: readable(e), Deleted: e.Deleted, Missed: e.Dropped,
 	})
@@ -42,6 +46,8 @@ func readable(e gossip.Event) json.RawMessage {
 		value, err = parseAbout(e.Value)
 	case roomKey:
 		value, err = parseRoom(e.Value)
+	case workKey:
+		value, err = parseOffer(e.Value)
 	default:
 		return nil
 	}

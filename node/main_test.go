@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/work/exec"
 )
 
 // holdHome makes this test binary a node on the home that it names, until it
@@ -16,6 +17,7 @@ import (
 const holdHome = "BATCHAIN_TEST_HOLD_HOME"
 
 func TestMain(m *testing.M) {
+	exec.BeChild()
 	if home := os.Getenv(holdHome); home != "" {
 		os.Exit(hold(home))
 	}

@@ -7,12 +7,10 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
 	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 
-	"github.com/batchain/batchain/gossip"
 	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard/transfer"
@@ -24,7 +22,6 @@ import (
 func (n *Node) openBroker(context.Context) (err error) {
 	n.broker, err = broker.New(broker.Config{
 		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Trace: n.traced,
-		Quiet:  []protocol.ID{gossip.ProtocolID(n.cfg.Mesh)},
 		Logger: n.log.With("part", "broker"), Registerer: n.registry,
 	})
 	if err != nil {

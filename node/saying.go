@@ -12,7 +12,6 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
-	"github.com/batchain/batchain/node/devices"
 	"github.com/batchain/batchain/shard/exchange"
 	"github.com/batchain/batchain/wire"
 )
@@ -22,9 +21,11 @@ const sayEvery = 5 * time.Second
 
 // saying tells the mesh how this node is, when that has changed.
 type saying struct {
-	node *Node
-	say  func(ctx context.Context, key string, value []byte) (uint64, error)
-	room room // as it was said last
+	node  *Node
+	say   func(ctx context.Context, key string, value []byte) (uint64, error)
+	news  <-chan struct{}
+	room  room  // as it was said last
+	offer offer // … also
 }
 
 // Run looks until ctx ends.
@@ -37,6 +38,7 @@ func (s *saying) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
+		case <-s.news:
 		}
 	}
 }
@@ -45,10 +47,13 @@ func (s *saying) Run(ctx context.Context) error {
 // a node.
 func (s *saying) look(ctx context.Context) {
 	s.tell(ctx, aboutKey, s.node.about())
-	s.tell(ctx, devices.MarkKey, s.node.devices.Mark())
 	if now := s.node.room(); s.room.differs(now) {
 		s.room = now
 		s.tell(ctx, roomKey, now)
+	}
+	if now := s.node.offer(ctx); s.offer.differs(now) {
+		s.offer = now
+		s.tell(ctx, workKey, now)
 	}
 }
 
@@ -77,6 +82,9 @@ func (n *Node) about() about {
 		}
 	}
 	slices.Sort(a.Protocols)
+	if n.labour.Volunteers() {
+		a.Roles |= roleWork
+	}
 	addrs := n.host.Addrs()
 	a.Network, a.Relays = networkOf(addrs), relaysOf(addrs)
 	return a

@@ -19,6 +19,7 @@ import (
 const (
 	aboutKey = "node" // [about]
 	roomKey  = "room" // [room]
+	workKey  = "work" // [offer]
 )
 
 const vitalsVersion = 1
@@ -41,6 +42,13 @@ type room struct {
 	Free    int64 `cbor:"2,keyasint" json:"free"`  // bytes that it would take, see [coarse]
 	Total   int64 `cbor:"3,keyasint" json:"total"` // bytes that it gives in all
 	Load    int64 `cbor:"4,keyasint" json:"load"`  // streams of shards that it serves now, see [coarse]
+}
+
+// offer is the work that a node has for others. It is said only when it differs
+// enough, and by those who have had any.
+type offer struct {
+	Version uint8  `cbor:"1,keyasint" json:"version"`
+	Units   uint64 `cbor:"2,keyasint" json:"units"` // that have not ended
 }
 
 // roles are what a node does for others, a set of bits. Append only.
@@ -137,6 +145,18 @@ func parseRoom(data []byte) (room, error) {
 	return r, nil
 }
 
+// parseOffer reads what work another says it has.
+func parseOffer(data []byte) (offer, error) {
+	var o offer
+	if err := parseVitals(data, &o); err != nil {
+		return offer{}, fmt.Errorf("%s: %w", workKey, err)
+	}
+	if o.Version != vitalsVersion {
+		return offer{}, fmt.Errorf("%s: version %d: %w", workKey, o.Version, wire.ErrUnsupported)
+	}
+	return o, nil
+}
+
 func parseVitals(data []byte, into any) error {
 	if len(data) > gossip.MaxValue {
 		return wire.ErrTooBig
@@ -162,6 +182,12 @@ func (r room) differs(now room) bool {
 		return (said == 0) != (is == 0) || is >= said+said/4+1 || is < said-said/8
 	}
 	return r.Version != now.Version || r.Total != now.Total || far(r.Free, now.Free) || far(r.Load, now.Load)
+}
+
+// differs reports whether now differs enough from what was said: whether there is
+// any is what counts, how much is told in steps of four.
+func (o offer) differs(now offer) bool {
+	return (o.Units == 0) != (now.Units == 0) || bits.Len64(o.Units)/2 != bits.Len64(now.Units)/2
 }
 
 // short cuts text to max bytes at the end of a character.

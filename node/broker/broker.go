@@ -11,7 +11,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
@@ -37,9 +36,6 @@ type Config struct {
 	// Mapping returns the outside address of a port mapping for an address that is
 	// listened at, nil if there is none. Nil: there are no mappings.
 	Mapping func(listen ma.Multiaddr) ma.Multiaddr
-	// Quiet are protocols whose streams stay open for as long as a connection does:
-	// they do not make it one in use, which is looked at more often.
-	Quiet []protocol.ID
 	// Trace is told of every step, as it happens; it must not block. Nil: nobody.
 	Trace func(Step)
 	// Logger gets what happens; nil discards it.

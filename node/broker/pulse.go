@@ -55,7 +55,7 @@ func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	for _, c := range b.network.Conns() {
 		switch {
 		case relayed(c) || c.IsClosed():
-		case b.inUse(c):
+		case inUse(c):
 			used = append(used, c)
 		default:
 			idle = append(idle, c)
@@ -67,10 +67,8 @@ func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	return used[:min(len(used), pulseInUse)], some
 }
 
-func (b *Broker) inUse(c network.Conn) bool {
-	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool {
-		return time.Since(s.Stat().Opened) > inUseAge && !slices.Contains(b.cfg.Quiet, s.Protocol())
-	})
+func inUse(c network.Conn) bool {
+	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool { return time.Since(s.Stat().Opened) > inUseAge })
 }
 
 // recover looks at every direct connection at once, closes the dead ones, and

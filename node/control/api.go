@@ -32,6 +32,7 @@ type Backend interface {
 	Status(ctx context.Context) (Status, error)
 	// Peers lists the peers that the node knows.
 	Peers(ctx context.Context) ([]Peer, error)
+	Labour
 }
 
 // PutRequest asks for a file to be stored. The zero value of every field but
@@ -121,7 +122,6 @@ type Status struct {
 	Version      string   `json:"version"`
 
 	Members map[string]int `json:"members"`         // other members of the mesh by their state, see [Peer]
-	Devices int            `json:"devices"`         // others of the owner's that the list of files is shared with now
 	Reach   *Reach         `json:"reach,omitempty"` // nil for a node that nobody is to reach
 }
 

@@ -5,6 +5,8 @@
 //	POST /v1/put      request line, then the file's bytes unless it names a path → stream
 //	POST /v1/get      request line → stream, or the file's bytes when no output is named
 //	POST /v1/remove   request line → stream
+//	POST /v1/work/results    request line → stream of datachunks
+//	POST /v1/work/…   request line → stream: submit, projects, steer, volunteer
 //	GET  /v1/status   → one object
 //	GET  /v1/peers    → one array
 //	everything else   → the handler given to NewServer (metrics, events, pprof)
@@ -21,7 +23,8 @@
 // The last progress line is repeated every second, which tells the asker that
 // the node is alive, and the node that the asker is: whoever hangs up cancels
 // the work. Progress that the asker does not read in time is dropped, results
-// never are.
+// never are. A stream of datachunks has no progress, and lines {"type":"datachunk", …}
+// instead, none of which is dropped.
 //
 // The bytes of a file come with its size in the header Batchain-Size and end
 // with one of the trailers Batchain-Result and Batchain-Error, the same JSON in

@@ -35,6 +35,7 @@ func NewServer(backend Backend, extra http.Handler) *Server {
 	s.mux.HandleFunc("POST /v1/keep", streamed(s, backend.Keep))
 	s.mux.HandleFunc("POST /v1/recover", streamed(s, backend.Recover))
 	s.mux.HandleFunc("POST /v1/leave", streamed(s, backend.Leave))
+	s.workRoutes()
 	s.mux.HandleFunc("GET /v1/status", s.status)
 	s.mux.HandleFunc("GET /v1/peers", s.peers)
 	if extra != nil {

@@ -1,0 +1,43 @@
+// Package labour is a node's part in workgroups. It introduces package work's
+// parts to each other, to the mesh and to the person:
+//
+//	PROJECT.toml ─→ spec ─→ hive ←─ dispatch ←── bees of other nodes
+//	                          │
+//	                      datachunks ─→ results, source
+//
+//	hives of others ←── dispatch ←── bee ─→ Pool: children that run units
+//
+// A node that has no project and does not volunteer costs nothing: the hive
+// opens with the first project, the pool with the first bee.
+//
+// # Folder
+//
+//	work/hive/                  the hive's database and its modules; see package hive
+//	work/projects/NAME/         one for each project, made whole and never changed:
+//	    project.json            its terms and where its units come from; version 1
+//	    units.jsonl             the inputs, when they come from a file
+//	work/exec/                  the pool's; see package exec
+//	work/volunteer.json         whose units the node's bees do; version 1
+//
+// A project is there once its folder is: when the node ends before the hive
+// knows it, the next start tells the hive. Units are read from the file, the
+// range or the source by their number, a few ahead of the bees, and are written
+// once: so a hive that is killed makes none twice and leaves none out. A
+// source is a program; it has to make the same units in the same order whenever it
+// is started, and is asked for those that the hive has already, and again for
+// nothing else.
+//
+// # Bees
+//
+// The wish to volunteer outlives the node. With hives that are named there is a
+// bee for each; without, for every hive that the mesh says has work on offer, at
+// most 16 at a time. All of them share the pool, whose slots bound what runs at
+// once. A program that the pool refuses is given back after a moment, so that a
+// machine that lacks what it takes does not keep asking.
+//
+// # Owners
+//
+// A bee tells the hive the key of its owner, so that two nodes of one person count
+// as one. The key derives from the owner's seed and the hive's peer: hives cannot
+// compare notes about who is whose.
+package labour

@@ -1,0 +1,103 @@
+package labour
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/batchain/batchain/work"
+	"github.com/batchain/batchain/work/bee"
+	"github.com/batchain/batchain/work/exec"
+	"github.com/batchain/batchain/work/hive"
+)
+
+// runner has the pool do a bee's tasks.
+type runner struct {
+	pool    *pool
+	modules modules
+}
+
+// refusedRest is how long a task that cannot be done here is kept before it is
+// given back: the hive may have no other bee to give it to.
+const refusedRest = 5 * time.Second
+
+// Run does one unit; see [bee.Runner].
+func (r *runner) Run(ctx context.Context, p work.Program, input []byte, progress func(uint16)) (bee.Outcome, error) {
+	program, unit := programOf(p), unitOf(p, input)
+	unit.Progress = func(percent float64, _ string) { progress(uint16(10 * min(100, max(0, percent)))) }
+	res, err := r.pool.Run(ctx, program, unit)
+	if errors.Is(err, exec.ErrNotLoaded) {
+		if err = r.load(ctx, p); err == nil {
+			res, err = r.pool.Run(ctx, program, unit)
+		}
+	}
+	var failure *exec.Failure
+	switch {
+	case err == nil:
+		return bee.Outcome{Output: res.Data, Fuel: res.Fuel}, nil
+	case ctx.Err() != nil:
+		return bee.Outcome{}, context.Cause(ctx)
+	case errors.As(err, &failure) && failure.Code != exec.CodeDenied && failure.Code != exec.CodeSandbox:
+		return bee.Outcome{}, fmt.Errorf("%w: %w", bee.ErrBroken, failure)
+	}
+	timer := time.NewTimer(refusedRest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return bee.Outcome{}, err
+}
+
+// load brings a module into the pool. That it is asked for twice at once costs
+// one transfer more.
+func (r *runner) load(ctx context.Context, p work.Program) error {
+	if p.Kind != work.WASM || len(p.Module) != sha256.Size {
+		return fmt.Errorf("program %s: %w", p.Name, exec.ErrNotLoaded)
+	}
+	wasm, err := r.modules.Module(ctx, [sha256.Size]byte(p.Module))
+	if err != nil {
+		return err
+	}
+	_, err = r.pool.Load(ctx, wasm, p.Limits.Fuel > 0)
+	return err
+}
+
+// programOf is a program as the pool knows it.
+func programOf(p work.Program) exec.Program {
+	q := exec.Program{Context: p.Context}
+	if p.Kind == work.WASM && len(p.Module) == len(q.Module) {
+		q.Module = exec.ModuleID(p.Module)
+	} else {
+		q.Command = p.Name
+	}
+	return q
+}
+
+// unitOf is a task as the pool knows it.
+func unitOf(p work.Program, input []byte) exec.Unit {
+	return exec.Unit{Input: json.RawMessage(input), Limits: exec.Limits{
+		Fuel: p.Limits.Fuel, Memory: int64(p.Limits.Memory), Output: int64(p.Limits.Output), Wall: p.Limits.Wall,
+	}}
+}
+
+// ownModules are the modules of the hive in this process.
+type ownModules struct{ *hive.Modules }
+
+// Module reads a module, whose hash the pool takes again.
+func (m ownModules) Module(_ context.Context, hash [sha256.Size]byte) ([]byte, error) {
+	f, _, err := m.Open(hash)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	wasm, err := io.ReadAll(f)
+	if err == nil && sha256.Sum256(wasm) != hash {
+		err = errors.New("the module is damaged")
+	}
+	return wasm, err
+}

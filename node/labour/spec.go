@@ -1,0 +1,314 @@
+package labour
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/work"
+	"github.com/batchain/batchain/work/exec"
+)
+
+// specVersion is the version of project.json.
+const specVersion = 1
+
+// The names in a project's folder.
+const (
+	specFile  = "project.json"
+	unitsFile = "units.jsonl"
+)
+
+// spec is a project as its folder keeps it.
+type spec struct {
+	Version int          `json:"version"`
+	Project work.Project `json:"project"`
+	Total   int64        `json:"total"` // units; -1: not known
+	Feed    feed         `json:"feed"`
+}
+
+// draft is a project that was read from its file, and what belongs to it.
+type draft struct {
+	spec
+	module []byte // nil: a command
+	units  []byte // for units.jsonl; nil: there is none
+}
+
+// maxProjectFile bounds PROJECT.toml, maxUnitsFile the inputs beside it.
+const (
+	maxProjectFile = 1 << 20
+	maxUnitsFile   = 1 << 30
+)
+
+// readProject reads PROJECT.toml, or the one in a folder, and the files that
+// it names.
+func readProject(path string) (*draft, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, ProjectFile)
+	}
+	data, err := readFile(path, maxProjectFile)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseProject(path, data)
+	if err != nil {
+		return nil, err
+	}
+	d, err := f.draft(filepath.Dir(path))
+	var known *control.Error
+	if err != nil && !errors.As(err, &known) {
+		err = control.NewError(control.ExitConfig, 33, "%s cannot be worked on", path).Wrap(err).Because("%v", err).Try("batchain help work submit")
+	}
+	return d, err
+}
+
+// draft brings together what the file says and what it names.
+func (f *projectFile) draft(dir string) (*draft, error) {
+	if (f.Module == "") == (f.Command == "") {
+		return nil, errors.New("one of module and command is needed")
+	}
+	terms, err := f.terms()
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{spec: spec{Version: specVersion, Project: terms}}
+	if f.Module != "" {
+		if d.module, err = readModule(filepath.Join(dir, f.Module)); err != nil {
+			return nil, err
+		}
+		id := sumOf(d.module)
+		d.Project.Program.Module, d.Project.Program.Name = id[:], short(filepath.Base(f.Module), work.MaxName)
+	}
+	if err := f.feed(d, dir); err != nil {
+		return nil, err
+	}
+	d.Feed.Priority = f.Priority
+	d.Project = d.Project.WithDefaults()
+	if f.Priority > work.MaxPriority {
+		return nil, fmt.Errorf("priority %d, at most %d is allowed", f.Priority, work.MaxPriority)
+	}
+	if d.Project.Policy.Rule == work.Custom && d.Feed.Kind != feedSource {
+		return nil, errors.New(`rule "custom" needs a source that judges`)
+	}
+	return d, d.Project.Validate()
+}
+
+// feed says where the units come from.
+func (f *projectFile) feed(d *draft, dir string) error {
+	ways := 0
+	for _, given := range []bool{f.Units != nil, f.Count != nil, f.Range != nil, len(f.Source) > 0} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return errors.New("one of units, count, range and source is needed")
+	}
+	switch {
+	case f.Count != nil:
+		d.Feed, d.Total = feed{Kind: feedCount}, int64(*f.Count)
+	case f.Range != nil:
+		return f.Range.feed(d)
+	case len(f.Source) > 0:
+		d.Feed, d.Total = feed{Kind: feedSource, Argv: f.Source, Dir: dir}, -1
+	default:
+		return f.inputs(d, dir)
+	}
+	if d.Total > maxUnits {
+		return fmt.Errorf("%d units, at most %d are taken", d.Total, int64(maxUnits))
+	}
+	return nil
+}
+
+// maxUnits bounds the units of one project.
+const maxUnits = 1 << 40
+
+func (r *rangeFile) feed(d *draft) error {
+	if r.Step == 0 {
+		r.Step = 1
+	}
+	units := r.Count / r.Step
+	if r.Count%r.Step > 0 {
+		units++
+	}
+	if units > maxUnits || r.From+r.Count < r.From {
+		return fmt.Errorf("a range of %d units, at most %d are taken", units, int64(maxUnits))
+	}
+	d.Feed, d.Total = feed{Kind: feedRange, From: r.From, Count: r.Count, Step: r.Step}, int64(units)
+	return nil
+}
+
+// inputs takes the inputs out of a file, or out of PROJECT.toml itself.
+func (f *projectFile) inputs(d *draft, dir string) error {
+	var lines []byte
+	name := "units"
+	switch units := f.Units.(type) {
+	case string:
+		name = units
+		data, err := readFile(filepath.Join(dir, units), maxUnitsFile)
+		if err != nil {
+			return err
+		}
+		lines = data
+	case []any:
+		for _, unit := range units {
+			line, err := json.Marshal(unit)
+			if err != nil {
+				return fmt.Errorf("units: %w", err)
+			}
+			lines = append(append(lines, line...), '\n')
+		}
+	default:
+		return errors.New("units is neither the name of a file nor a list")
+	}
+	count, err := checkUnits(name, lines)
+	if err != nil {
+		return err
+	}
+	sum := sumOf(lines)
+	d.units, d.Feed, d.Total = lines, feed{Kind: feedFile, Sum: sum[:]}, count
+	return nil
+}
+
+// checkUnits counts the lines that hold something, each a JSON value.
+func checkUnits(name string, data []byte) (count int64, err error) {
+	number := 0
+	for line := range bytes.Lines(data) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if len(line) > work.MaxInput {
+			return 0, fmt.Errorf("%s:%d: an input of %d bytes, at most %d are taken", name, number, len(line), work.MaxInput)
+		}
+		if !json.Valid(line) {
+			return 0, fmt.Errorf("%s:%d: %q is no JSON value", name, number, short(string(line), 60))
+		}
+		count++
+	}
+	return count, nil
+}
+
+// wasmMagic is what a module begins with.
+const wasmMagic = "\x00asm"
+
+func readModule(path string) ([]byte, error) {
+	module, err := readFile(path, exec.MaxModule)
+	if err == nil && !bytes.HasPrefix(module, []byte(wasmMagic)) {
+		err = fmt.Errorf("%s is no WebAssembly module", path)
+	}
+	return module, err
+}
+
+// readFile reads a file of at most so many bytes.
+func readFile(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fileFault(err, path)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%s has more than %d bytes", path, most)
+	}
+	return data, err
+}
+
+func fileFault(err error, path string) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return control.NewError(control.ExitNotFound, 31, "%s is not there", path).Wrap(err)
+	case errors.Is(err, fs.ErrPermission):
+		return control.NewError(control.ExitPermission, 31, "%s may not be read", path).Wrap(err)
+	}
+	return err
+}
+
+// save makes the project's folder, as a whole or not at all.
+func (d *draft) save(dir string) error {
+	data, err := json.MarshalIndent(d.spec, "", "  ")
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(parent, newPrefix)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp) // gone already when all went well
+	if d.units != nil {
+		if err := writeDurable(filepath.Join(temp, unitsFile), d.units); err != nil {
+			return err
+		}
+	}
+	if err := writeDurable(filepath.Join(temp, specFile), data); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		return err
+	}
+	return syncFolder(parent)
+}
+
+// newPrefix begins the names of folders that are being made.
+const newPrefix = ".new-"
+
+// loadProjects reads the folders of all projects, and removes what a killed
+// node left of one.
+func (l *Labour) loadProjects() ([]*project, error) {
+	entries, err := os.ReadDir(l.projectsDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("projects: %w", err)
+	}
+	var all []*project
+	for _, entry := range entries {
+		dir := filepath.Join(l.projectsDir(), entry.Name())
+		if strings.HasPrefix(entry.Name(), newPrefix) {
+			if err := os.RemoveAll(dir); err != nil {
+				l.log.Warn("a project that was never made is not removed", "err", err)
+			}
+			continue
+		}
+		s, err := loadSpec(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &project{spec: s, dir: dir})
+	}
+	return all, nil
+}
+
+func loadSpec(dir string) (spec, error) {
+	data, err := os.ReadFile(filepath.Join(dir, specFile))
+	if err != nil {
+		return spec{}, fmt.Errorf("project: %w", err)
+	}
+	var s spec
+	if err := json.Unmarshal(data, &s); err != nil {
+		return spec{}, fmt.Errorf("project %s: %w", dir, err)
+	}
+	if s.Version > specVersion {
+		return spec{}, control.NewError(control.ExitConfig, 31, "%s is of version %d, this program knows up to %d", dir, s.Version, specVersion).
+			Try("use the batchain that wrote it, or a newer one")
+	}
+	return s, nil
+}
+
+// same reports whether two specs say the same.
+func (s *spec) same(other *spec) bool {
+	a, err := json.Marshal(s)
+	b, err2 := json.Marshal(other)
+	return err == nil && err2 == nil && bytes.Equal(a, b)
+}
