@@ -47,6 +47,7 @@ func demos() []demo {
 		{Info{5, "survive", "8 hosts; as many die as the scheme allows; the file comes back"}, survive},
 		{Info{6, "nat", "hosts behind NATs, in network namespaces (needs root)"}, nat},
 		{Info{7, "gossip", "members join, change, die and return, and all others hear of it"}, gossiping},
+		{Info{8, "work", "a workgroup computes pi and a picture, although one of its bees cheats"}, working},
 	}
 }
 
