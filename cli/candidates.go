@@ -28,7 +28,7 @@ func (t *table) values(ctx context.Context, home string, f urfave.Flag) ([]candi
 		return nil, "dir"
 	case "output", "manifest":
 		return nil, "file"
-	case "host":
+	case "host", "hive":
 		return peerCandidates(ctx, home), "none"
 	}
 	return fixed[long(f)], "none"
@@ -60,6 +60,8 @@ func (t *table) arguments(ctx context.Context, home string, p *parser) ([]candid
 			rows = row.subs
 		}
 		return rowCandidates(rows), "none"
+	case kindProject:
+		return projectCandidates(ctx, home), "none"
 	case kindDemo:
 		return demoCandidates(), "none"
 	case kindShell:
@@ -110,6 +112,23 @@ func peerCandidates(ctx context.Context, home string) []candidate {
 	var found []candidate
 	for _, p := range peers {
 		found = append(found, candidate{p.PeerID, p.State})
+	}
+	return found
+}
+
+// projectCandidates asks the running node, shortly.
+func projectCandidates(ctx context.Context, home string) []candidate {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	client := control.Dial(node.SocketPath(home))
+	defer client.Close()
+	list, err := client.Projects(ctx, control.ProjectsRequest{})
+	if err != nil {
+		return nil
+	}
+	var found []candidate
+	for _, p := range list.Projects {
+		found = append(found, candidate{p.Name, p.State})
 	}
 	return found
 }

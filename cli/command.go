@@ -35,6 +35,8 @@ const (
 	kindWord  kind = "word"  // of a command
 	kindDemo  kind = "demo"  // name of a demo
 	kindShell kind = "shell" // that completions exist for
+
+	kindProject kind = "project" // of this node's hive
 )
 
 // find returns the row of a name among rows.

@@ -96,7 +96,7 @@ const exitHelp = `  0 done · 1 unclassified · 2 usage · 3 done with shortfall
   5 network, no peers, timeout · 6 not enough peers or space · 7 damaged or forged
   8 wrong key or permission · 9 too few shards reachable now · 10 a running node is needed
   11 home in use by another node · 12 disk or quota full · 13 configuration invalid
-  130 interrupted
+  14 a unit of work failed · 130 interrupted
 `
 
 // document writes a text to stdout, with --json as an object.

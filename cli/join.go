@@ -12,11 +12,13 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/labour"
 )
 
 func joinCommand() *command {
 	return &command{
-		name: "join", args: "[ADDR…]", group: groupNodes, brief: "give disk to a mesh: asks, writes config.toml, runs the node",
+		name: "join", args: "[ADDR…]", group: groupNodes, brief: "give disk and processor to a mesh: asks, writes config.toml, runs the node",
 		details: "ADDR is what another node prints as its address. Without one the mesh is looked for on the\n" +
 			"local network, and where there is none this node is the first of a new one. Nothing is asked\n" +
 			"without a terminal, nor about what a flag says.",
@@ -27,35 +29,41 @@ func joinCommand() *command {
 			number("port", 0, fmt.Sprintf("TCP and UDP port to listen at (default %d)", node.DefaultPort)),
 			list("listen", "ADDR…", "multiaddrs to listen at, instead of a port"),
 			yes("no-mdns", "do not look for nodes on the local network"),
+			yes("work", "do units of work for any node of the mesh, see batchain work volunteer"),
+			number("slots", 0, "units at once (default half the processors)"),
 		},
 		run: runJoin,
 	}
 }
 
 // joinConfig is the node's configuration as the flags, the file and the
-// answers make it.
-func (s *session) joinConfig(ctx context.Context, c *urfave.Context) (node.Config, error) {
+// answers make it, and what they say about volunteering: nil for nothing.
+func (s *session) joinConfig(ctx context.Context, c *urfave.Context) (node.Config, *control.VolunteerRequest, error) {
 	config, err := s.config()
 	if err != nil {
-		return config, err
+		return config, nil, err
 	}
 	if err := s.joinAddresses(ctx, c, &config); err != nil {
-		return config, err
+		return config, nil, err
 	}
 	if err := s.joinCapacity(ctx, c, &config); err != nil {
-		return config, err
+		return config, nil, err
+	}
+	volunteer, err := s.joinWork(ctx, c)
+	if err != nil {
+		return config, nil, err
 	}
 	if err := s.joinListen(ctx, c, &config); err != nil {
-		return config, err
+		return config, nil, err
 	}
 	if c.IsSet("no-mdns") {
 		config.NoMDNS = c.Bool("no-mdns")
 	}
-	return config, config.Validate()
+	return config, volunteer, config.Validate()
 }
 
 func runJoin(ctx context.Context, s *session, c *urfave.Context) error {
-	config, err := s.joinConfig(ctx, c)
+	config, volunteer, err := s.joinConfig(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -67,6 +75,13 @@ func runJoin(ctx context.Context, s *session, c *urfave.Context) error {
 	path := node.Home(s.home).ConfigFile()
 	if err := node.SaveConfig(path, config); err != nil {
 		return errors.Join(err, n.Close())
+	}
+	if volunteer != nil {
+		v, err := n.Volunteer(ctx, *volunteer)
+		if err != nil {
+			return errors.Join(err, n.Close())
+		}
+		s.out.note("work    %s", volunteerText(&v))
 	}
 	s.out.note("settings are in %s", path)
 	return s.run(ctx, n, func(known identity) {
@@ -143,6 +158,44 @@ func (s *session) joinListen(ctx context.Context, c *urfave.Context, config *nod
 	}
 	config.Listen = listenAt(port)
 	return nil
+}
+
+// asBefore is the answer that changes nothing.
+const asBefore = "as before, else no"
+
+// joinWork returns what the flags or the answers say about doing units of work
+// for others, nil for nothing.
+func (s *session) joinWork(ctx context.Context, c *urfave.Context) (*control.VolunteerRequest, error) {
+	req := &control.VolunteerRequest{Slots: c.Int("slots")}
+	switch {
+	case c.IsSet("work"):
+		req.Off = !c.Bool("work")
+		return req, nil
+	case req.Slots != 0:
+		return req, nil
+	case !s.asks():
+		return nil, nil
+	}
+	answer, err := s.question(ctx, "do units of work for others, yes or no", asBefore)
+	if err != nil || answer == asBefore {
+		return nil, err
+	}
+	switch strings.ToLower(answer) {
+	case "yes", "y":
+	case "no", "n":
+		req.Off = true
+		return req, nil
+	default:
+		return nil, usage(94, "%q is neither yes nor no", answer)
+	}
+	answer, err = s.question(ctx, "units at once", strconv.Itoa(labour.DefaultSlots()))
+	if err != nil {
+		return nil, err
+	}
+	if req.Slots, err = strconv.Atoi(answer); err != nil || req.Slots < 1 {
+		return nil, usage(95, "%q is no number of units", answer)
+	}
+	return req, nil
 }
 
 // present tells whether a file is there.

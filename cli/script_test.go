@@ -10,26 +10,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/batchain/batchain/cli"
 	"github.com/batchain/batchain/node/control"
+	workexec "github.com/batchain/batchain/work/exec"
+	"github.com/batchain/batchain/work/guesttest"
 )
 
 func TestMain(m *testing.M) {
+	workexec.BeChild()
 	run := func() { os.Exit(cli.Main()) }
 	testscript.Main(m, map[string]func(){"batchain": run, "batchain-sample": run})
 }
 
-// TestScripts plays command lines in processes of their own. Beyond what
+// TestScripts plays command lines in processes of their own, in a folder with
+// the module square.wasm, whose result is the square of its input. Beyond what
 // testscript knows, the scripts may say:
 //
 //	exits CODE PROGRAM ARG…        runs a program that must end with the code
@@ -41,7 +43,6 @@ func TestMain(m *testing.M) {
 //	startjoin NAME ARG…            the same with join
 //	terminal CODE PROGRAM ARG…     exits on a terminal; what it showed is in the file terminal
 //	stopnode NAME                  ends it with SIGTERM; it must end with 0
-//	awaits PATTERN PROGRAM ARG…    runs a program again and again until its stdout matches; negated, until it does not
 //	ndjson                         the last stdout must be NDJSON with types, its stderr empty
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -51,6 +52,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "user"))
 			env.Setenv("BASH_ENV", "")
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "square.wasm"), guesttest.Square(), 0o600); err != nil {
+				return err
+			}
 			s := &scene{nodes: map[string]*running{}}
 			env.Values[sceneKey{}] = s
 			env.Defer(s.close)
@@ -64,7 +68,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupts": interrupts, "stops": stops, "fakenode": serveFake, "manifest": addManifest,
-			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal, "awaits": awaits,
+			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal,
 		},
 	})
 }
@@ -94,24 +98,6 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	checkCode(ts, ts.Exec(args[1], args[2:]...), want)
-}
-
-func awaits(ts *testscript.TestScript, neg bool, args []string) {
-	pattern, err := regexp.Compile(args[0])
-	ts.Check(err)
-	late, look := time.After(20*time.Second), time.NewTicker(100*time.Millisecond)
-	defer look.Stop()
-	for {
-		out, _ := command(ts, args[1], args[2:]).Output()
-		if pattern.Match(out) != neg {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-late:
-			ts.Fatalf("it still says: %s", out)
-		}
-	}
 }
 
 func checkCode(ts *testscript.TestScript, err error, want int) {

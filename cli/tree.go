@@ -15,11 +15,12 @@ type table struct {
 const (
 	groupFiles = "Files"
 	groupNodes = "Nodes"
+	groupWork  = "Work"
 	groupTry   = "Try it out"
 	groupRest  = "More"
 )
 
-var groups = []string{groupFiles, groupNodes, groupTry, groupRest}
+var groups = []string{groupFiles, groupNodes, groupWork, groupTry, groupRest}
 
 func newTable() *table {
 	t := &table{common: commonFlags()}
@@ -28,6 +29,7 @@ func newTable() *table {
 	t.commands = []*command{
 		put, get, ls, rmCommand(), audit, repair, manifestCommand(), keepCommand(), keyCommand(), recoverCommand(),
 		nodeCommand(), joinCommand(), leaveCommand(), statusCommand(), peersCommand(), doctorCommand(), idCommand(), gossipCommand(),
+		workCommand(),
 		sampleCommand(), demoCommand(),
 		oddsCommand(), configCommand(), version, completionCommand(), t.helpCommand(),
 	}

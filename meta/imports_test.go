@@ -12,16 +12,16 @@ import (
 // runs down; parts of one level never know each other.
 var imports = map[string][]string{
 	// floor 6
-	"cli/batchain": {"cli"},
-	"cli":          {"demo", "demo/natlab", "node", "node/control", "shard"},
+	"cli/batchain": {"cli", "work/exec"},
+	"cli":          {"demo", "demo/natlab", "node", "node/control", "node/labour", "shard"},
 	// floor 5
-	"demo":        {"demo/natlab", "node", "node/control", "shard"},
+	"demo":        {"demo/natlab", "node", "node/control", "shard", "work", "work/bee", "work/dispatch"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"gossip", "kad", "node/broker", "node/control", "node/devices", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"gossip", "kad", "node/broker", "node/control", "node/labour", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
-	"node/devices": {"gossip/replica", "shard", "shard/catalogue", "wire"},
+	"node/labour":  {"node/control", "wire", "work", "work/bee", "work/dispatch", "work/exec", "work/hive"},
 	// floor 3
 	"kad":             {"shard"},
 	"work/hive":       {"wire", "work"},
@@ -50,6 +50,9 @@ var imports = map[string][]string{
 // together, which do not know each other.
 var together = map[string][]string{
 	"work": {"work/bee", "work/dispatch", "work/hive"},
+	"cli":  {"work/exec"},
+	"demo": {"work/exec"},
+	"node": {"work/exec"},
 }
 
 // rooms says where a dependency or a part of the standard library lives: only
