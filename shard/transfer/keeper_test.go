@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"io"
 	"net/netip"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,18 +51,27 @@ func newHost(t *testing.T) (host.Host, ed25519.PrivateKey) {
 	return h, private
 }
 
-// serve answers for the keeper until stop.
+// serve answers for the keeper until stop; it returns when it does.
 func (k *keeper) serve(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	server := exchange.NewServer(exchange.ServerConfig{Host: k.host, Key: k.key, Mesh: mesh, Store: asked{k.keeps, k}, Now: func() time.Time { return time.Now().Add(k.ahead) }})
-	var wait sync.WaitGroup
-	wait.Go(func() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
 			t.Error(err)
 		}
-	})
-	k.stop = sync.OnceFunc(func() { cancel(); wait.Wait() })
+	}()
+	k.stop = sync.OnceFunc(func() { cancel(); <-ended })
 	t.Cleanup(k.stop)
+	for !slices.Contains(k.host.Mux().Protocols(), exchange.ProtocolID(mesh)) {
+		select {
+		case <-ended:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
 }
 
 // asked is a keeper's store, by the keeper's clock, that asks its gate before it takes
