@@ -23,7 +23,8 @@ func gossipCommand() *command {
 			details: "new        a member was heard of          dead       it is silent, and nobody got an answer from it\n" +
 				"live       it lives, or lives again       left       it said goodbye\n" +
 				"suspect    it is silent, and is asked     restarted  it began a new life\n" +
-				"forgotten  it has been gone for a day     update     it says something else of itself",
+				"forgotten  it has been gone for a day     update     it says something else of itself\n" +
+				"alone      nobody is heard: this node itself may be cut off",
 			run: runGossipWatch,
 		}},
 	}

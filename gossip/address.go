@@ -23,6 +23,8 @@ func (g *Gossiper) learn(events []Event) {
 			g.cfg.Transport.Learn(e.Peer, e.Value)
 		case e.Kind == KindError:
 			g.log.Debug("gossip", "peer", e.Peer, "err", e.Err)
+		case e.Kind == KindAlone:
+			g.log.Warn("nobody is heard any more: this node may be cut off")
 		}
 	}
 }

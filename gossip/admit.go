@@ -5,6 +5,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/time/rate"
 )
 
 // gone remembers those who were forgotten.
@@ -67,6 +68,7 @@ func (c *core) isGone(from peer.ID, who identity, h signedHead, beats []beat) bo
 func (c *core) admit(now time.Time, who identity) *member {
 	m := &member{id: who.peer(), who: who, state: Unknown, known: now, since: now}
 	m.important = c.important(m.id)
+	m.inflow = rate.NewLimiter(rate.Limit(inflowPerInterval)/rate.Limit(c.opt.Interval.Seconds()), inflowBurst)
 	c.order, c.hood.stale = nil, true
 	c.members[m.id], c.shorts[who.short()] = m, m
 	c.gone.Remove(who.short())

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -32,10 +33,19 @@ func (c *core) applyAll(now time.Time, from peer.ID, m *message) (bad bool) {
 		blame(c.applyDelta(now, from, m.Deltas[i], beats, introduced))
 		introduced += max(len(c.members)-known, 0)
 	}
-	for i := 0; i < len(beats) && !bad; i++ {
-		blame(c.applyBeat(now, from, beats[i]))
+	if !bad {
+		blame(c.applyBeats(now, from, beats))
 	}
 	return bad
+}
+
+// applyBeats takes in heartbeats, and returns why the first of those that it does
+// not believe is none.
+func (c *core) applyBeats(now time.Time, from peer.ID, beats []beat) (err error) {
+	for _, b := range beats {
+		err = cmp.Or(err, c.applyBeat(now, from, b))
+	}
+	return err
 }
 
 // applyDelta takes in what a delta brings of one owner's state. The order is
@@ -48,7 +58,9 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, beats []beat, in
 	}
 	m := c.members[who.peer()]
 	if m == nil && d.Head == nil {
-		c.tell(Event{Kind: KindUnknownPeer, Peer: who.peer()})
+		if c.mayIntroduce(now, from) {
+			c.tell(Event{Kind: KindUnknownPeer, Peer: who.peer()})
+		}
 		return nil
 	}
 	in := incoming{who: who, from: from, since: d.From}
@@ -66,7 +78,7 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, beats []beat, in
 			return nil
 		}
 	}
-	if !c.mayCheck(now, from, in.checks()) {
+	if !c.mayCheck(now, from, in.checks()) || m != nil && !m.inflow.AllowN(now, in.size()) {
 		return nil
 	}
 	if err := in.verify(c.verify); err != nil {
@@ -95,13 +107,31 @@ func (c *core) applyBeat(now time.Time, from peer.ID, b beat) error {
 	if b.number > m.head.Base+chainLength {
 		return nil // of a later chain, whose head has not come
 	}
-	if !c.mayCheck(now, from, 1) {
+	if !c.mayCheck(now, from, 1+int(b.number-m.beat)/hashesPerCheck) {
 		return nil
 	}
 	if !m.salt.leads(b.link, b.number, m.link, m.beat) {
-		return fmt.Errorf("heartbeat of %s: %w", m.id, wire.ErrBadSignature)
+		c.counts.badBeats++
+		return c.otherChain(m, b)
 	}
 	m.beat, m.link = b.number, b.link
 	c.beats(now, m, from == m.id)
 	return nil
+}
+
+// hashesPerCheck is how many hashes cost about as much as a signature.
+const hashesPerCheck = 512
+
+// errNoBeat says that a heartbeat is not what comes after those known. Whoever
+// passed it on may believe it: its owner may have shown others another chain. So
+// it is nobody's fault.
+var errNoBeat = errors.New("heartbeat does not follow")
+
+// otherChain tells why a heartbeat does not follow on the last one: its owner has
+// two chains, if it leads to the one of the head.
+func (c *core) otherChain(m *member, b beat) error {
+	if b.number > m.head.Base && m.salt.leads(b.link, b.number, link(m.head.Anchor), m.head.Base) {
+		c.equivocated(m)
+	}
+	return fmt.Errorf("of %s: %w", m.id, errNoBeat)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/time/rate"
 )
 
 // core is a member without network, disk or clock: it is told the time and what
@@ -31,9 +32,10 @@ type core struct {
 	hood    hood
 	remotes map[peer.ID]*remote
 	gone    gone
-	helping map[uint64]help
+	helping map[peer.ID]*help  // by whom they are to probe
 	fresh   map[*member]uint64 // what is to be pushed: the version before the news
 
+	stall     stall
 	nextTick  time.Time
 	nextCheck time.Time // of everybody's silence
 	nextFlush time.Time // of fresh; zero: nothing is
@@ -56,7 +58,7 @@ type outgoing struct {
 // counts are what the metrics tell, since the start.
 type counts struct {
 	badMessages, refusedMembers, droppedMessages uint64
-	checks, equivocations, omissions             uint64
+	checks, badBeats, equivocations, omissions   uint64
 }
 
 // member is one member as the core knows it.
@@ -70,14 +72,16 @@ type member struct {
 	beat     uint64 // its latest heartbeat, and that one's link
 	link     link
 	detector detector
-	known    time.Time // when it was heard of, or came to its present life
-	contact  time.Time // when it was heard itself; zero: never
-	since    time.Time // when it came to its state
-	probed   time.Time // when it was probed last
-	row      int       // heartbeats that came soon after one another
-	called   time.Time // when it was called last as a stranger
-	retry    time.Time // a dead one is not called before
-	failures int       // calls since it died
+	inflow   *rate.Limiter // of its records, in bytes
+	known    time.Time     // when it was heard of, or came to its present life
+	contact  time.Time     // when it was heard itself; zero: never
+	since    time.Time     // when it came to its state
+	probed   time.Time     // when it was probed last
+	row      int           // heartbeats that came soon after one another
+	called   time.Time     // when it was called last as a stranger
+	retry    time.Time     // a dead one is not called before
+	failures int           // calls since it died
+	forgiven time.Duration // silence that was not held against it, since its last sign of life
 	expires  map[string]time.Time
 
 	doubted     bool // its state came in parts that did not fit: parts are taken from itself only
@@ -100,21 +104,18 @@ func newCore(cfg Config) (*core, error) {
 		self:    &member{id: id, who: who, state: Live},
 		members: map[peer.ID]*member{}, shorts: map[short]*member{},
 		remotes: map[peer.ID]*remote{}, gone: newGone(),
-		helping: map[uint64]help{}, fresh: map[*member]uint64{}, dirty: map[*member]struct{}{},
+		helping: map[peer.ID]*help{}, fresh: map[*member]uint64{}, dirty: map[*member]struct{}{},
 	}
 	c.own.init(&c.opt)
 	c.members[id], c.shorts[who.short()] = c.self, c.self
-	c.roster.stale, c.hood.stale = true, true
+	c.roster.stale, c.hood.stale, c.hood.dull = true, true, newDull()
 	_, _ = crand.Read(c.hood.secret[:])
 	return c, nil
 }
 
 // tick begins a round: a heartbeat, verdicts, exchanges. It is due at nextTick.
 func (c *core) tick(now time.Time) {
-	late := now.Sub(c.nextTick)
-	if !c.nextTick.IsZero() && late > lateTicks*c.opt.Interval {
-		c.forgive(now, late)
-	}
+	c.resume(now)
 	jitter := time.Duration((c.rand.Float64() - 0.5) / 5 * float64(c.opt.Interval))
 	c.nextTick = now.Add(c.opt.Interval + jitter)
 	c.rounds++
@@ -127,6 +128,7 @@ func (c *core) tick(now time.Time) {
 
 // wake does what is due between two rounds.
 func (c *core) wake(now time.Time) {
+	c.resume(now)
 	if due(c.nextCheck, now) {
 		c.check(now)
 	}

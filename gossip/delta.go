@@ -108,3 +108,14 @@ func (p *portion) next(b *budget) bool {
 	p.left = p.left[1:]
 	return true
 }
+
+// size is the bytes of the records in deltas.
+func size(deltas []delta) (n int) {
+	for _, d := range deltas {
+		n += len(d.Head.Body) + len(d.Owner) + recordOverhead
+		for _, e := range d.Entries {
+			n += len(e.Body) + recordOverhead
+		}
+	}
+	return n
+}

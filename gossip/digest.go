@@ -194,15 +194,15 @@ func (c *core) compareOne(d *difference, m *member, s summary) {
 	if s.max > m.max || s.seq > m.head.Seq || s.beat > m.beat {
 		d.wants = append(d.wants, m.summary())
 	}
-	if m == c.self && m.max > s.max {
-		c.own.backlog.saw(m.max - s.max)
+	if m == c.self {
+		c.own.backlog.saw(m.max - min(s.max, m.max))
 	}
 }
 
 // beatsOf packs the heartbeats of members.
 func beatsOf(members []*member) []byte {
 	var data []byte
-	for _, m := range members {
+	for _, m := range members[:min(len(members), maxBeats)] {
 		if m.beat > 0 {
 			data = appendBeat(data, beat{m.who.short(), m.beat, m.link})
 		}

@@ -82,9 +82,19 @@
 // its deviation taken as at least a quarter of the mean; or gossipmonger's
 // exponential. Outages are no samples, three must be there, and death clears them.
 // A suspect is probed, after a second by two others too; what they bring back is a
-// heartbeat, not their word. Nobody takes another's word for a death. A member
-// whose own rounds came late grants that to everybody. A single relayed heartbeat
-// raises nobody from the dead: three in a row do, or contact.
+// heartbeat, not their word. Nobody takes another's word for a death. A single
+// relayed heartbeat raises nobody from the dead: three in a row do, or contact.
+//
+// A member that did not run for 2 intervals, or while at least two others live
+// heard nothing from anybody for 2 intervals, takes that for a pause of its own:
+// meanwhile it judges nobody, and afterwards the time does not count against
+// them. A pause of the network is forgiven for 6 intervals, and to each member for
+// no more than that without a sign of life of it. Who has heard nobody for 6
+// intervals says so ([KindAlone]), and judges by the silence as it is: all are
+// suspects then, and dead 2 s later. So a member that is cut off from everybody
+// holds them for dead as they do it, and has said that it may be the one. Whether
+// one has died or all, of two there is no telling: where one other lives, its
+// silence is its own.
 //
 // Measured in virtual time, 2 ms and no loss: see the tests and benchmarks of the
 // package. A crash is known to all of 5, 20 and 80 in 5, 7 and 8 s; an update in

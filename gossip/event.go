@@ -14,7 +14,7 @@ import (
 type Kind uint8
 
 // The events. All but KindUpdate, KindUnknownPeer and KindError are of liveness
-// and are never dropped.
+// and are never dropped. In brackets: gossipmonger's names.
 const (
 	KindNew         Kind = 1  // a member was heard of [new peer]
 	KindLive        Kind = 2  // it lives, or lives again [peer live]
@@ -26,14 +26,15 @@ const (
 	KindUpdate      Kind = 8  // one of its values changed [update]
 	KindUnknownPeer Kind = 9  // somebody spoke of a member that is not known here [unknown peer]
 	KindError       Kind = 10 // something went wrong; nothing needs to be done [error]
+	KindAlone       Kind = 11 // nobody was heard for six intervals: this member may be the one who is cut off
 )
 
 // String returns the name in lower case.
 func (k Kind) String() string {
-	if k < KindNew || k > KindError {
+	if k < KindNew || k > KindAlone {
 		return "none"
 	}
-	return [...]string{"new", "live", "suspect", "dead", "left", "restarted", "forgotten", "update", "unknown peer", "error"}[k-1]
+	return [...]string{"new", "live", "suspect", "dead", "left", "restarted", "forgotten", "update", "unknown peer", "error", "alone"}[k-1]
 }
 
 // Event is one thing that happened.
@@ -51,7 +52,7 @@ type Event struct {
 	Dropped int   // events that were dropped before this one
 }
 
-func (e Event) liveness() bool { return e.Kind <= KindForgotten }
+func (e Event) liveness() bool { return e.Kind <= KindForgotten || e.Kind == KindAlone }
 
 // What a watcher that does not keep up may have waiting.
 const (

@@ -26,7 +26,9 @@ func (c *core) begin(now time.Time) {
 
 // handle takes a message from a peer, whom the transport has authenticated.
 func (c *core) handle(now time.Time, from peer.ID, m *message) {
+	c.resume(now)
 	c.seal(now)
+	c.hear(now)
 	c.met(now, from)
 	failed := c.applyAll(now, from, m)
 	if failed {
@@ -66,21 +68,24 @@ func (c *core) answer(now time.Time, from peer.ID, m *message) {
 	case len(m.Want) > 0 && same:
 		reply.Beats = beatsOf(roster.wanted(m.Want))
 	case len(m.Digest) > 0:
-		c.answerDigest(now, reply, m)
+		c.answerDigest(now, from, reply, m)
 	}
 	if reply.Kind == kindSynAck || len(reply.Beats)+len(reply.Digest)+len(reply.Deltas) > 0 {
 		c.send(from, reply)
 	}
 }
 
-func (c *core) answerDigest(now time.Time, reply, m *message) {
+func (c *core) answerDigest(now time.Time, from peer.ID, reply, m *message) {
 	digest, err := parseDigest(m.Digest)
 	if err != nil {
 		return // applyAll has seen it
 	}
 	d := c.compare(digest, m.Partial, now)
-	var wrote []*member
-	reply.Deltas, wrote = c.deltas(d.behind)
+	deltas, wrote := c.deltas(d.behind)
+	if !c.mayAnswer(now, from, size(deltas)) {
+		deltas, wrote = nil, nil
+	}
+	reply.Deltas = deltas
 	reply.Beats = beatsOf(sendable(d, wrote))
 	if m.Kind != kindAck {
 		reply.Digest, reply.Partial = digestOfWants(d.wants), true

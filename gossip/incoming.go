@@ -21,18 +21,20 @@ type incoming struct {
 	newLife bool       // it is of a later incarnation than is held
 	old     bool       // it is of an earlier one
 	entries []*signedEntry
-	twice   bool // the owner signed two things as one
+	twice   bool // the owner signed two things as one, or took back what it had signed
 	proof   *signedEntry
 }
 
 // parse reads the records and keeps those that are news.
 func (in *incoming) parse(d delta) error {
 	in.head = in.heldHead
+	came := in.heldHead // the head that the entries came with
 	if d.Head != nil {
 		h, err := parseHead(*d.Head)
 		if err != nil {
 			return err
 		}
+		came = h
 		in.choose(h)
 	}
 	if in.old {
@@ -47,11 +49,13 @@ func (in *incoming) parse(d delta) error {
 		if err != nil {
 			return err
 		}
-		if e.Incarnation != in.head.Incarnation || e.Version <= last || e.Version > in.head.Max {
+		if e.Incarnation != came.Incarnation || e.Version <= last || e.Version > came.Max {
 			return wire.ErrBadRequest.With("entries are not those of their head")
 		}
 		last = e.Version
-		in.consider(&e)
+		if e.Version <= in.head.Max { // else the owner has signed a later head with less
+			in.consider(&e)
+		}
 	}
 	return nil
 }
@@ -64,6 +68,8 @@ func (in *incoming) choose(h signedHead) {
 		in.old = true
 	case h.Incarnation > held.Incarnation:
 		in.head, in.newHead, in.newLife = h, true, held.Incarnation > 0
+	case h.Seq > held.Seq && (h.Max < held.Max || h.GC < held.GC):
+		in.head, in.newHead, in.twice = h, true, true
 	case h.Seq > held.Seq:
 		in.head, in.newHead = h, true
 	case h.Seq == held.Seq && !bytes.Equal(h.Body, held.Body):
@@ -90,6 +96,17 @@ func (in *incoming) consider(e *signedEntry) {
 
 // checks is how many signatures verify would check.
 func (in *incoming) checks() int { return len(in.entries) + 1 }
+
+// size is the bytes of what is news in it.
+func (in *incoming) size() (n int) {
+	if in.newHead {
+		n = len(in.head.Body) + recordOverhead
+	}
+	for _, e := range in.entries {
+		n += len(e.Body) + recordOverhead
+	}
+	return n
+}
 
 func (in *incoming) verify(verify verifier) error {
 	if in.newHead {

@@ -27,8 +27,17 @@ const (
 	messagesBurst       = 60
 	checksPerSecond     = 500 // signatures of one peer's messages
 	checksBurst         = 2000
+	answersPerInterval  = 128 << 10 // bytes of records that a peer is answered with
+	answersBurst        = 4 * answersPerInterval
 	strikes             = 3 // bad messages until a peer is blocked
 	blockTime           = 10 * time.Minute
+)
+
+// What one member may say, by whomever it comes: whatever one says goes to all,
+// and by all.
+const (
+	inflowPerInterval = 64 << 10 // bytes of records
+	inflowBurst       = 256 << 10
 )
 
 // When things happen to a member.
@@ -36,5 +45,4 @@ const (
 	unknownTime  = 30 * time.Second // without a heartbeat
 	minSamples   = 3                // intervals before there is a verdict
 	maxIntervals = 10               // a silence of more intervals is no sample
-	lateTicks    = 2                // intervals that an own round may be late before verdicts wait
 )

@@ -23,6 +23,7 @@ func (c *core) beats(now time.Time, m *member, direct bool) {
 		m.row = 0
 	}
 	m.row++
+	m.forgiven = 0
 	m.detector.heard(now)
 	if direct || m.row >= proofs[m.state] {
 		c.lives(now, m)
@@ -35,7 +36,7 @@ func (c *core) met(now time.Time, from peer.ID) {
 	if m == nil || m == c.self || m.state == Left {
 		return
 	}
-	m.contact = now
+	m.contact, m.forgiven = now, 0
 	m.detector.sign(now)
 	c.lives(now, m)
 }
@@ -70,8 +71,12 @@ func (c *core) become(now time.Time, m *member, s State) {
 	c.changed(m)
 }
 
-// check judges everybody's silence.
+// check judges everybody's silence, unless it is this member's own.
 func (c *core) check(now time.Time) {
+	c.nextCheck = now.Add(c.opt.Interval / 4)
+	if c.stalled(now) {
+		return
+	}
 	for _, m := range c.sorted() {
 		if m == c.self {
 			continue
@@ -90,7 +95,6 @@ func (c *core) check(now time.Time) {
 			c.doubt(now, m)
 		}
 	}
-	c.nextCheck = now.Add(c.opt.Interval / 4)
 }
 
 // doubt looks at a suspect: it is dead when it is silent enough and nobody got
@@ -122,18 +126,6 @@ func (c *core) phi(m *member, now time.Time) float64 {
 	return m.detector.phi(now, &c.opt)
 }
 
-// forgive takes from everybody's silence what was our own: while this process
-// did not run, it could hear nobody.
-func (c *core) forgive(now time.Time, late time.Duration) {
-	for _, m := range c.members {
-		m.detector.shift(now, late)
-		m.known = earlier(m.known.Add(late), now)
-		if m.state == Suspect {
-			m.since = earlier(m.since.Add(late), now)
-		}
-	}
-}
-
 // prune forgets what is over.
 func (c *core) prune(now time.Time) {
 	if c.rounds%fullEvery == 0 {
@@ -145,9 +137,9 @@ func (c *core) prune(now time.Time) {
 			c.forget(m)
 		}
 	}
-	for nonce, h := range c.helping {
-		if now.After(h.until) {
-			delete(c.helping, nonce)
+	for target, h := range c.helping {
+		if now.Sub(h.at) > helpTime {
+			delete(c.helping, target)
 		}
 	}
 	c.pruneRemotes(now)

@@ -17,29 +17,32 @@ func (c *core) merge(now time.Time, m *member, in *incoming) error {
 		was = replica{}
 	}
 	will, do, err := was.with(in)
-	if err != nil {
-		return fmt.Errorf("delta of %s: %w", m.id, err)
-	}
-	if do == reject && !in.newHead {
-		return nil
-	}
+	whole := do == renew || was.max == 0 // it says all there is, from the beginning
 	switch {
+	case err != nil && whole:
+		return fmt.Errorf("delta of %s: %w", m.id, err)
+	case err != nil:
+		c.restart(m)
+	case do == reject && !in.newHead:
 	case will.proven || will.max < will.head.Max && (!m.doubted || in.from == m.id):
-	case do == reject || was.proven || do == renew || was.max == 0:
+		c.commit(now, m, in, will)
+	case whole && will.max == will.head.Max:
 		c.counts.omissions++
-		if do == reject || will.max < will.head.Max {
-			return nil
-		}
 		return fmt.Errorf("delta of %s: %w", m.id, errWithheld)
+	case do == reject || was.proven || whole:
+		c.counts.omissions++
 	default: // whoever brought the first part, or this one
 		c.counts.omissions++
 		m.doubted = true
-		m.clear()
-		c.changed(m)
-		return nil
+		c.restart(m)
 	}
-	c.commit(now, m, in, will)
 	return nil
+}
+
+// restart has a member's state fetched anew.
+func (c *core) restart(m *member) {
+	m.clear()
+	c.changed(m)
 }
 
 // errWithheld says that a state lacks what its owner's head says is in it.
@@ -62,13 +65,17 @@ func (r replica) with(in *incoming) (replica, verdict, error) {
 	r.head = in.head
 	r.forget(in.head.GC)
 	for _, e := range in.entries {
-		if do == reject || e.Version <= r.max {
-			continue
+		switch {
+		case do == reject || e.Version <= r.max:
+		case e.Deleted && e.Version <= r.gc: // the sender has not forgotten it yet
+			r.max = e.Version
+		default:
+			r.put(e)
 		}
-		if !r.fits(e) {
-			return r, do, wire.ErrTooBig.With("more than %d keys or %d bytes", maxKeys, maxState)
-		}
-		r.put(e)
+	}
+	// On the way to a whole state, old values stand beside new ones.
+	if limit := maxState; len(r.entries) > maxKeys || r.weight > 2*limit || r.weight > limit && r.max == r.head.Max {
+		return r, do, wire.ErrTooBig.With("more than %d keys or %d bytes", maxKeys, maxState)
 	}
 	r.prove()
 	return r, do, nil

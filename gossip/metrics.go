@@ -7,11 +7,12 @@ func (g *Gossiper) register(r prometheus.Registerer) error {
 		return nil
 	}
 	for _, c := range []prometheus.Collector{
-		g.members(Unknown), g.members(Live), g.members(Suspect), g.members(Dead), g.members(Left),
+		g.members(Unknown), g.members(Live), g.members(Suspect), g.members(Dead), g.members(Left), g.alone(),
 		g.counter("bad_messages_total", "Messages that no honest member sends.", func(c *counts) uint64 { return c.badMessages }),
 		g.counter("dropped_messages_total", "Messages of peers that are blocked or send too many.", func(c *counts) uint64 { return c.droppedMessages }),
 		g.counter("refused_members_total", "Members that were not taken in.", func(c *counts) uint64 { return c.refusedMembers }),
 		g.counter("checks_total", "Signatures and heartbeats that were checked.", func(c *counts) uint64 { return c.checks }),
+		g.counter("bad_heartbeats_total", "Heartbeats that do not follow on those known.", func(c *counts) uint64 { return c.badBeats }),
 		g.counter("equivocations_total", "Pairs of records that were signed as one.", func(c *counts) uint64 { return c.equivocations }),
 		g.counter("omissions_total", "States from which something was withheld.", func(c *counts) uint64 { return c.omissions }),
 	} {
@@ -35,6 +36,19 @@ func (g *Gossiper) members(s State) prometheus.Collector {
 			}
 		}
 		return float64(n)
+	})
+}
+
+func (g *Gossiper) alone() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "batchain_gossip_alone", Help: "1 while nobody has been heard for six intervals: this node may be cut off.",
+	}, func() float64 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.core.stall.alone {
+			return 1
+		}
+		return 0
 	})
 }
 

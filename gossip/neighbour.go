@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -25,7 +26,23 @@ type hood struct {
 	distance  uint64 // who is nearer than this is a neighbour
 	lot       uint64 // whose lot is lower than this may be a stranger
 	strangers []*member
-	curious   time.Time // when somebody is asked for who may be important
+	curious   time.Time                   // when somebody is asked for who may be important
+	dull      *lru.Cache[short, struct{}] // who was asked for, and is not
+}
+
+// maxDull bounds those who are not asked for again; dullRounds is after how many
+// rounds they are, as they may have become important.
+const (
+	maxDull    = 4 * maxMembers
+	dullRounds = 600
+)
+
+func newDull() *lru.Cache[short, struct{}] {
+	cache, err := lru.New[short, struct{}](maxDull)
+	if err != nil {
+		panic("gossip: internal error: " + err.Error())
+	}
+	return cache
 }
 
 func (c *core) distance(s short) uint64 {
@@ -96,7 +113,7 @@ func (c *core) wouldAdmit(s summary, now time.Time) bool {
 	if !h.full || c.distance(s.who) < h.distance || c.lot(s.who) < h.lot {
 		return true
 	}
-	if now.Before(h.curious) {
+	if now.Before(h.curious) || h.dull.Contains(s.who) {
 		return false
 	}
 	h.curious = now.Add(c.opt.Interval)
@@ -111,6 +128,7 @@ func (c *core) makeRoom(now time.Time, p peer.ID, who short) bool {
 	case c.important(p):
 		return true
 	case h.full && c.distance(who) >= h.distance && c.lot(who) >= h.lot:
+		h.dull.Add(who, struct{}{})
 		return false
 	}
 	return c.crowd(now)
@@ -164,6 +182,9 @@ func (c *core) least() *member {
 
 // weed finds out who is important now, and parts with whom there is no room for.
 func (c *core) weed() {
+	if c.rounds%dullRounds == 0 {
+		c.hood.dull.Purge()
+	}
 	for _, m := range c.members {
 		m.important = m != c.self && c.important(m.id)
 	}

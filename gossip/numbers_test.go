@@ -133,20 +133,28 @@ func lossy(t testing.TB, n int, span time.Duration) (dead int) {
 	return dead
 }
 
-// Nodes that freeze for 4 s once a minute are hardly ever taken for dead.
+// Nodes that freeze, or whose network stands still, for 4 s once a minute are
+// hardly ever taken for dead, nor do they take others for dead.
 func TestPausesKillFew(t *testing.T) {
 	span := 15 * time.Minute
 	if brief() {
 		span = 4 * time.Minute
 	}
-	if rate := pauses(t, 10, span, Options{}); rate > 0.05 {
-		t.Errorf("%.3f false deaths of a pair in an hour", rate)
+	for name, freeze := range freezes {
+		for _, n := range []int{3, 10} {
+			if rate := pauses(t, n, span, Options{}, freeze); rate > 0.05 {
+				t.Errorf("%s of %d pauses: %.3f false deaths of a pair in an hour", name, n, rate)
+			}
+		}
 	}
 }
 
+// freezes are the ways in which a node can pause.
+var freezes = map[string]func(*simNode, time.Duration){"process": (*simNode).pause, "network": (*simNode).stall}
+
 // pauses returns the false deaths of a pair in an hour, in a mesh whose nodes
 // each freeze for 4 s about once a minute.
-func pauses(t testing.TB, n int, span time.Duration, o Options) float64 {
+func pauses(t testing.TB, n int, span time.Duration, o Options, freeze func(*simNode, time.Duration)) float64 {
 	s := newSim(t, n, 1, o)
 	s.until(time.Minute, "together", s.together)
 	dead := 0
@@ -159,7 +167,7 @@ func pauses(t testing.TB, n int, span time.Duration, o Options) float64 {
 		var again func()
 		again = func() {
 			s.at(s.now.Add(time.Duration(s.rand.ExpFloat64()*float64(time.Minute))), func() {
-				node.pause(4 * time.Second)
+				freeze(node, 4*time.Second)
 				again()
 			})
 		}
@@ -277,7 +285,9 @@ func BenchmarkCurve(b *testing.B) {
 			for b.Loop() {
 				_, times := crash(b, n, 1, o)
 				b.ReportMetric(times[len(times)-1].Seconds(), "s-crash")
-				b.ReportMetric(pauses(b, n, span, o), "deaths/pair/h")
+				for name, freeze := range freezes {
+					b.ReportMetric(pauses(b, n, span, o, freeze), "deaths/pair/h-"+name)
+				}
 			}
 		})
 	}

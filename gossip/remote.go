@@ -12,6 +12,7 @@ type remote struct {
 	messages *rate.Limiter
 	checks   *rate.Limiter
 	newcomer *rate.Limiter
+	answers  *rate.Limiter
 	strikes  int
 	blocked  time.Time // until when nothing is taken of it
 	last     time.Time
@@ -28,6 +29,7 @@ func (c *core) remote(now time.Time, p peer.ID) *remote {
 			messages: rate.NewLimiter(rate.Every(c.opt.Interval/messagesPerInterval), messagesBurst),
 			checks:   rate.NewLimiter(checksPerSecond, checksBurst),
 			newcomer: rate.NewLimiter(rate.Every(time.Hour/maxNewPerHour), maxNewPerHour),
+			answers:  rate.NewLimiter(rate.Limit(answersPerInterval)/rate.Limit(c.opt.Interval.Seconds()), answersBurst),
 		}
 		c.remotes[p] = r
 	}
@@ -49,6 +51,12 @@ func (c *core) takes(now time.Time, from peer.ID) bool {
 func (c *core) mayCheck(now time.Time, from peer.ID, n int) bool {
 	c.counts.checks += uint64(n)
 	return c.remote(now, from).checks.AllowN(now, n)
+}
+
+// mayAnswer reports whether a peer may be answered with records of n bytes: a
+// question of thirty bytes can have one of 64 KiB.
+func (c *core) mayAnswer(now time.Time, to peer.ID, n int) bool {
+	return c.remote(now, to).answers.AllowN(now, n)
 }
 
 // roomForRemote forgets, when there are too many, one that was silent for long.

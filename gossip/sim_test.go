@@ -43,6 +43,8 @@ type simNode struct {
 	paused bool
 	woken  time.Time // when its next turn is scheduled
 	held   []func()
+	stuck  bool     // its network stands still
+	kept   []func() // what goes in or out then
 
 	sent, bytes int
 	hook        func(to peer.ID, m *message) bool // reports whether the message goes out
@@ -245,13 +247,42 @@ func (s *sim) carry(n *simNode, o outgoing) {
 		return
 	}
 	from, c := n.self.id, to.core
-	s.at(s.now.Add(s.latency), func() {
-		if to.core == c {
-			to.act(func() {
-				if to.takes(s.now, from) {
-					to.handle(s.now, from, m)
+	n.pass(func() {
+		s.at(s.now.Add(s.latency), func() {
+			to.pass(func() {
+				if to.core == c {
+					to.act(func() {
+						if to.takes(s.now, from) {
+							to.handle(s.now, from, m)
+						}
+					})
 				}
 			})
+		})
+	})
+}
+
+// pass lets something in or out of a node, now or when its network goes on.
+func (n *simNode) pass(do func()) {
+	if n.stuck {
+		n.kept = append(n.kept, do)
+		return
+	}
+	do()
+}
+
+// stall holds for a while what goes in or out of a node; the node itself runs.
+func (n *simNode) stall(d time.Duration) {
+	if n.stuck || !n.up {
+		return
+	}
+	n.stuck = true
+	n.sim.at(n.sim.now.Add(d), func() {
+		n.stuck = false
+		kept := n.kept
+		n.kept = nil
+		for _, do := range kept {
+			do()
 		}
 	})
 }

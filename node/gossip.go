@@ -32,6 +32,10 @@ func (n *Node) openGossip(context.Context) error {
 	}
 	if n.cfg.Client {
 		cfg.Options.Push = -1
+	} else {
+		n.relied = &relied{manifests: n.ownManifests, read: n.partners, log: n.log.With("part", "gossip")}
+		cfg.Important = n.relied.has
+		n.addPart("relied", n.relied.Run)
 	}
 	if n.index != nil {
 		cfg.Store = &roomyStore{gossip.NewBadgerStore(n.index, "gossip", nil), n.indexRoom}

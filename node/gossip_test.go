@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/node/control"
@@ -208,5 +211,26 @@ func TestTheDeadAreNotAsked(t *testing.T) {
 		if strings.Contains(line, "candidate does not answer") && strings.Contains(line, dead) {
 			t.Errorf("the dead one was asked: %s", line)
 		}
+	}
+}
+
+// TestHostsOfFilesAreImportant: gossip watches those who have a part of the
+// owner's files, and nobody for any other reason.
+func TestHostsOfFilesAreImportant(t *testing.T) {
+	c := nodetest.New(t, 3, nodetest.Options{})
+	owner := c.Nodes[0]
+	put, err := owner.Node().Put(within(t), control.PutRequest{Name: "note", Size: 5}, strings.NewReader("hello"), quiet)
+	must(t, err)
+	hosts := readManifest(t, put.Manifest).Hosts
+	owner.Stop()
+	owner.Start()
+	c.Wait("the hosts are important", func() bool {
+		return !slices.ContainsFunc(hosts, func(h peer.AddrInfo) bool { return !owner.Node().ReliesOn(h.ID) })
+	})
+	if len(hosts) == 0 || owner.Node().ReliesOn(owner.Node().ID()) {
+		t.Errorf("%d hosts; itself among the important ones: %v", len(hosts), owner.Node().ReliesOn(owner.Node().ID()))
+	}
+	if other := c.Nodes[1].Node(); other.ReliesOn(owner.Node().ID()) {
+		t.Error("who has no files relies on somebody")
 	}
 }

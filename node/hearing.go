@@ -7,7 +7,8 @@ import (
 )
 
 // What the types of events about members begin with; the kind of gossip's
-// event follows: new, live, suspect, dead, left, restarted, forgotten, update.
+// event follows: new, live, suspect, dead, left, restarted, forgotten, update,
+// and alone of this node itself.
 const eventMember = "member_"
 
 // hear takes in what gossip tells.

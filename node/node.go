@@ -57,6 +57,7 @@ type Node struct {
 	bootstrap *bootstrap
 	members   *membership
 	news      chan struct{} // holds one: there may be something new to say
+	relied    *relied       // nil in a node for the length of one command
 	joining   *joining
 	finder    *finder
 	quiet     quiet

@@ -264,6 +264,26 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 }
 
+// Whoever brings ever new sources that nobody takes is left, before they fill
+// the memory.
+func TestRefusedSourcesAreBounded(t *testing.T) {
+	_, r := newMap(t, 1, func(cfg *replica.Config) { cfg.Authors = func(peer.ID) bool { return false } })
+	err := lie(t, r, replica.StreamOptions{}, func(l liar) {
+		go l.greet(nil)
+		l.until(kindCommit)
+		go func() { _, _ = io.Copy(io.Discard, l.rw) }()
+		for epoch := 1; ; epoch++ {
+			payload := record(l.t, 90, map[int]any{2: epoch})
+			if wire.WriteFrame(l.rw, kindUpdate, payload) != nil || epoch > 10_000 {
+				return
+			}
+		}
+	})
+	if !errors.Is(err, wire.ErrTooBig) {
+		t.Errorf("the stream ended with %v", err)
+	}
+}
+
 func TestSizesAreBounded(t *testing.T) {
 	limits := replica.Limits{Change: 600, SourceUpdates: 20, SourceBytes: 8000, Bytes: 10000}
 	small := func(cfg *replica.Config) { cfg.Limits = limits }

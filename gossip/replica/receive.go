@@ -171,7 +171,9 @@ func (v *receiver) refuse(u Update, err error) error {
 	v.r.mu.Lock()
 	defer v.r.mu.Unlock()
 	v.bad[u.Source] = true
-	v.barred[u.Source] = time.Time{}
+	if err := v.bar(u.Source); err != nil {
+		return err
+	}
 	if errors.Is(err, errForged) {
 		v.r.tell(Event{Kind: Unverified, Update: u})
 		if v.forged++; v.forged >= maxForged {
@@ -183,6 +185,16 @@ func (v *receiver) refuse(u Update, err error) error {
 	if errors.Is(err, ErrSkew) {
 		v.barred[u.Source] = u.Time.Time().Add(-MaxSkew)
 	}
+	return nil
+}
+
+// bar leaves a source for the rest of the stream. One that brings ever new ones of
+// which nothing is taken would have us remember them all.
+func (v *receiver) bar(source Source) error {
+	if _, already := v.barred[source]; !already && len(v.barred) >= maxClock {
+		return fmt.Errorf("%w: more than %d sources of which nothing is taken", wire.ErrTooBig, maxClock)
+	}
+	v.barred[source] = time.Time{}
 	return nil
 }
 
@@ -204,7 +216,9 @@ func (v *receiver) commit(full []Source) error {
 		delete(v.awaited, source)
 	}
 	for source := range out.refused {
-		v.barred[source] = time.Time{}
+		if err := v.bar(source); err != nil {
+			return err
+		}
 	}
 	for _, source := range out.holes {
 		if slices.Contains(full, source) {

@@ -87,22 +87,31 @@ func (k *Keeper) Keepers(ctx context.Context, m *shard.Manifest) []peer.ID {
 // announced themselves who answers for it. Names alone are not enough: whoever
 // announces others would take them away from a repair.
 func (k *Keeper) keepersOf(ctx context.Context, f file) []peer.ID {
-	known, err := k.readEntrusted(f.grant)
-	if err != nil {
-		k.log.WarnContext(ctx, "who keeps a file is not known any more", "file", f.grant.Locator, "err", err)
-	}
-	k.mu.Lock()
-	if c := k.charges[ownerOf(f.grant)]; c != nil {
-		known = append(known, k.self)
-		for _, e := range c.Members { // one that is silent keeps its charge
-			known = append(known, e.Peer)
-		}
-	}
-	k.mu.Unlock()
+	known := k.knownKeepers(f)
 	rumoured := slices.DeleteFunc(k.find(ctx, f.grant.Locator.Keepers()), func(p peer.ID) bool { return slices.Contains(known, p) })
 	for p := range k.askTurns(ctx, f, rumoured, false) {
 		known = append(known, p)
 	}
 	slices.Sort(known)
 	return slices.Compact(known)
+}
+
+// Entrusted returns whom this node knows as a keeper of a manifest's file without
+// asking anybody: whom it gave the file to, and, where it is one of them, all.
+func (k *Keeper) Entrusted(m *shard.Manifest) []peer.ID { return k.knownKeepers(fileOf(m)) }
+
+func (k *Keeper) knownKeepers(f file) []peer.ID {
+	known, err := k.readEntrusted(f.grant)
+	if err != nil {
+		k.log.Warn("who keeps a file is not known any more", "file", f.grant.Locator, "err", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c := k.charges[ownerOf(f.grant)]; c != nil {
+		known = append(known, k.self)
+		for _, e := range c.Members { // one that is silent keeps its charge
+			known = append(known, e.Peer)
+		}
+	}
+	return known
 }
