@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -43,6 +45,7 @@ func TestMain(m *testing.M) {
 //	startjoin NAME ARG…            the same with join
 //	terminal CODE PROGRAM ARG…     exits on a terminal; what it showed is in the file terminal
 //	stopnode NAME                  ends it with SIGTERM; it must end with 0
+//	until PATTERN PROGRAM ARG…     runs a program again and again until its stdout matches
 //	ndjson                         the last stdout must be NDJSON with types, its stderr empty
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -68,7 +71,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "interrupts": interrupts, "stops": stops, "fakenode": serveFake, "manifest": addManifest,
-			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal,
+			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal, "until": until,
 		},
 	})
 }
@@ -98,6 +101,25 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	checkCode(ts, ts.Exec(args[1], args[2:]...), want)
+}
+
+// untilLimit is how long until waits.
+const untilLimit = time.Minute
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(untilLimit); ; {
+		out, err := command(ts, args[1], args[2:]).Output()
+		ts.Check(err)
+		if pattern.Match(out) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("after %s it says %s", untilLimit, out)
+		}
+		<-time.After(200 * time.Millisecond)
+	}
 }
 
 func checkCode(ts *testscript.TestScript, err error, want int) {

@@ -138,6 +138,9 @@ func projectText(p *control.Project) string {
 		}
 		rows = append(rows, [2]string{label, peer})
 	}
+	if p.Results != "" {
+		rows = append(rows, [2]string{"results", p.Results})
+	}
 	if p.Trouble != "" {
 		rows = append(rows, [2]string{"trouble", printable(p.Trouble)})
 	}

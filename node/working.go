@@ -6,10 +6,14 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/node/labour"
+	"github.com/batchain/batchain/shard/transfer"
 )
 
 // openLabour makes what the node does about workgroups, which costs nothing
@@ -17,7 +21,7 @@ import (
 func (n *Node) openLabour(context.Context) (err error) {
 	n.labour, err = labour.New(labour.Config{
 		Dir: n.home.work(), Host: n.host, Mesh: n.cfg.Mesh, Client: n.cfg.Client, Owner: n.workOwner,
-		Offers: n.members.offers, Changed: n.hasNews, Logger: n.log.With("part", "labour"), Registerer: n.registry,
+		Files: meshFiles{n}, Offers: n.members.offers, Changed: n.hasNews, Logger: n.log.With("part", "labour"), Registerer: n.registry,
 	})
 	n.Labour = n.labour
 	n.addPart("work", n.whenServing(n.labour.Run))
@@ -59,4 +63,56 @@ func (m *membership) offers() []peer.ID {
 		}
 	}
 	return ids
+}
+
+// meshFiles are the files of the mesh as work needs them.
+type meshFiles struct{ node *Node }
+
+// Manifest reads the manifest of one of the owner's files; see [labour.Files].
+func (f meshFiles) Manifest(ref string) ([]byte, int64, error) {
+	path, err := Resolve(string(f.node.home), ref)
+	if err != nil {
+		return nil, 0, err
+	}
+	file := Describe(path)
+	if err := plainFile(&file); err != nil {
+		return nil, 0, err
+	}
+	manifest, err := os.ReadFile(path)
+	return manifest, file.Size, err
+}
+
+// plainFile refuses what work cannot read: folders, and manifests without the key.
+func plainFile(f *File) error {
+	switch {
+	case f.Err != nil:
+		return manifestFault(f.Err, f.Path, f.Path)
+	case f.Repair:
+		return control.NewError(control.ExitPermission, 32, "%s is a repair manifest, which reads nothing", f.Path)
+	case f.Folder:
+		return control.NewError(control.ExitUsage, 37, "%s is a folder", f.Name).Because("work reads single files").Try("put the file by itself")
+	}
+	return nil
+}
+
+// Fetch brings a file; see [labour.Files].
+func (f meshFiles) Fetch(ctx context.Context, manifest, to string, most int64) error {
+	file := Describe(manifest)
+	if err := plainFile(&file); err != nil {
+		return err
+	}
+	if file.Size > most {
+		return control.NewError(control.ExitNoRoom, 30, "a file of %d bytes is too large for work", file.Size).Because("%d bytes are the most", most)
+	}
+	_, err := f.node.engine.Get(ctx, manifest, transfer.Destination{Path: to}, func(transfer.Progress) {})
+	if err != nil {
+		return getFault(err, control.GetRequest{Ref: manifest, Output: to})
+	}
+	return nil
+}
+
+// Put stores a file; see [labour.Files].
+func (f meshFiles) Put(ctx context.Context, name string, content io.Reader) (string, error) {
+	r, err := f.node.Put(ctx, control.PutRequest{Name: name, Size: -1}, content, func(control.Progress) {})
+	return r.ID, err
 }

@@ -21,6 +21,7 @@ const (
 	MaxName     = 64         // bytes of a project's name, or a program's
 	MaxAttempts = 64         // attempts at one unit, whatever the policy says
 	MaxContext  = 16 << 10   // bytes of what a project says to all its workers
+	MaxFiles    = 16         // files that all workers of a project read
 )
 
 // Kind says what a program is. It crosses the wire: append only.
@@ -47,6 +48,28 @@ type Program struct {
 	// Context is what every worker is told before its first unit: one JSON value,
 	// or nothing.
 	Context []byte `cbor:"6,keyasint,omitempty"`
+	// Files are what every worker may read.
+	Files []File `cbor:"7,keyasint,omitempty"`
+}
+
+// File is a file that workers read.
+type File struct {
+	Name string `cbor:"1,keyasint"` // that workers find it under: letters, digits and ._-, no dot first
+	Hash []byte `cbor:"2,keyasint"` // SHA-256 of its bytes, or of its manifest
+	// Mesh says that Hash names the manifest of a file of the mesh, which a bee gets
+	// from the hive, and the file with it from the mesh.
+	Mesh bool `cbor:"3,keyasint,omitempty"`
+	// Size is its length in bytes.
+	Size uint64 `cbor:"4,keyasint"`
+}
+
+var fileName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
+
+func (f File) validate() error {
+	if !fileName.MatchString(f.Name) || len(f.Hash) != sha256.Size {
+		return fmt.Errorf("program: file %q: its name or hash cannot be used", f.Name)
+	}
+	return nil
 }
 
 // Limits is what one execution may use. Zero fields leave it to the bee.
@@ -88,6 +111,14 @@ func (p Program) Validate() error {
 	}
 	if len(p.Name) > MaxName || len(p.Args) > MaxArgs || p.Limits.Output > MaxOutput || p.Limits.Wall < 0 {
 		return fmt.Errorf("program: name, arguments or limits out of bounds")
+	}
+	if len(p.Files) > MaxFiles {
+		return fmt.Errorf("program: %d files, at most %d are allowed", len(p.Files), MaxFiles)
+	}
+	for _, f := range p.Files {
+		if err := f.validate(); err != nil {
+			return err
+		}
 	}
 	for _, arg := range p.Args {
 		if len(arg) > MaxArg {

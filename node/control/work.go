@@ -55,6 +55,7 @@ type Project struct {
 	Checks    uint64   `json:"checks"`            // spot checks
 	EtaS      float64  `json:"eta_s"`             // seconds until all units have ended; -1: not known
 	Caught    []string `json:"caught,omitempty"`  // peers that gave wrong results; told of one project alone
+	Results   string   `json:"results,omitempty"` // id of the file with the results, once there is one
 	Trouble   string   `json:"trouble,omitempty"` // what keeps the node from making units or delivering results
 }
 

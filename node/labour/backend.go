@@ -18,7 +18,7 @@ import (
 
 // Submit makes a project; see [control.Labour].
 func (l *Labour) Submit(ctx context.Context, req control.SubmitRequest, emit func(control.Progress)) (control.Project, error) {
-	d, err := readProject(req.Path)
+	d, err := readProject(ctx, req.Path, l.cfg.Files)
 	if err != nil {
 		return control.Project{}, err
 	}
@@ -27,8 +27,8 @@ func (l *Labour) Submit(ctx context.Context, req control.SubmitRequest, emit fun
 		return control.Project{}, err
 	}
 	emit(control.Progress{Phase: "submit", Total: -1})
-	if d.module != nil {
-		if _, err := h.Modules().Put(d.module); err != nil {
+	for _, b := range d.blobs {
+		if _, err := h.Modules().Put(b); err != nil {
 			return control.Project{}, workFault(err, d.Project.Name)
 		}
 	}
@@ -127,7 +127,7 @@ func (l *Labour) standing(s hive.Status) control.Project {
 	if own.Total >= 0 {
 		p.Total = own.Total
 	}
-	p.Trouble = own.trouble
+	p.Trouble, p.Results = own.trouble, own.published()
 	p.EtaS = own.eta(&p)
 	return p
 }

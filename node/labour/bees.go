@@ -131,7 +131,7 @@ func (l *Labour) startBee(ctx context.Context, group *errgroup.Group, wish *Wish
 		return err
 	}
 	cfg := bee.Config{
-		Hive: at, Runner: &runner{pool: l.pool, modules: modules}, Kinds: []work.Kind{work.WASM}, Slots: wish.Slots,
+		Hive: at, Runner: &runner{l.pool, modules, l.cache}, Kinds: []work.Kind{work.WASM}, Slots: wish.Slots,
 		Logger: l.log.With("part", "bee", "hive", id),
 	}
 	for _, n := range wish.Native {

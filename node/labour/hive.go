@@ -112,15 +112,21 @@ func (l *Labour) serveOnce(ctx context.Context, h *hive.Hive, p *project) error 
 	if err != nil {
 		return err
 	}
-	if s.State > hive.Paused && p.Feed.Kind != feedSource {
-		return nil
+	if s.State <= hive.Paused || p.Feed.Kind == feedSource {
+		handlers, done, err := p.handlers(ctx, l.log)
+		if err != nil {
+			return err
+		}
+		err = h.Serve(ctx, p.Project.Name, handlers)
+		done()
+		if err != nil {
+			return err
+		}
 	}
-	handlers, done, err := p.handlers(ctx, l.log)
-	if err != nil {
-		return err
+	if p.Publish {
+		return l.publish(ctx, h, p)
 	}
-	defer done()
-	return h.Serve(ctx, p.Project.Name, handlers)
+	return nil
 }
 
 func (l *Labour) setTrouble(p *project, err error) {

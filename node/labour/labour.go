@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -32,11 +33,25 @@ type Config struct {
 	Owner func(hive peer.ID) (ed25519.PrivateKey, error)
 	// Offers returns the hives that say they have work; nil: none are known.
 	Offers func() []peer.ID
+	// Files are the mesh's; nil: there are none.
+	Files Files
 	// Changed, when not nil, is told that [Labour.Offer] or [Labour.Volunteers]
 	// may say something new. It must not block.
 	Changed    func()
 	Logger     *slog.Logger          // nil: discard
 	Registerer prometheus.Registerer // nil: no metrics
+}
+
+// Files has the files of the mesh.
+type Files interface {
+	// Manifest returns what reads one of the owner's files, found by its REF, and
+	// the size of the file in bytes.
+	Manifest(ref string) (manifest []byte, size int64, err error)
+	// Fetch brings the file of the manifest at a path to another path, verified; or
+	// refuses one of more bytes than most.
+	Fetch(ctx context.Context, manifest, to string, most int64) error
+	// Put makes a file of the owner's, and returns its id.
+	Put(ctx context.Context, name string, content io.Reader) (id string, err error)
 }
 
 // Labour is a node's hive and its bees. Its methods may be called from any
@@ -47,6 +62,7 @@ type Labour struct {
 	asked chan request
 	wake  chan struct{} // holds one: Run is to look again
 	ended chan struct{} // closed when Run has ended
+	cache *cache
 
 	making sync.Mutex // held while a project is made
 
@@ -69,6 +85,7 @@ func New(cfg Config) (*Labour, error) {
 		cfg: cfg, log: cfg.Logger, asked: make(chan request), wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		projects: map[string]*project{}, bees: map[peer.ID]*worker{},
 	}
+	l.cache = &cache{dir: l.filesDir(), mesh: cfg.Files}
 	var err error
 	l.wish, err = loadWish(l.wishFile())
 	return l, err
@@ -77,6 +94,7 @@ func New(cfg Config) (*Labour, error) {
 func (l *Labour) hiveDir() string     { return filepath.Join(l.cfg.Dir, "hive") }
 func (l *Labour) projectsDir() string { return filepath.Join(l.cfg.Dir, "projects") }
 func (l *Labour) execDir() string     { return filepath.Join(l.cfg.Dir, "exec") }
+func (l *Labour) filesDir() string    { return filepath.Join(l.cfg.Dir, "files") }
 func (l *Labour) wishFile() string    { return filepath.Join(l.cfg.Dir, "volunteer.json") }
 
 // lookEvery is how often a volunteer looks for hives that it was not told of.

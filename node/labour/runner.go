@@ -19,6 +19,7 @@ import (
 type runner struct {
 	pool    *pool
 	modules modules
+	files   *cache
 }
 
 // refusedRest is how long a task that cannot be done here is kept before it is
@@ -28,6 +29,10 @@ const refusedRest = 5 * time.Second
 // Run does one unit; see [bee.Runner].
 func (r *runner) Run(ctx context.Context, p work.Program, input []byte, progress func(uint16)) (bee.Outcome, error) {
 	program, unit := programOf(p), unitOf(p, input)
+	var err error
+	if unit.Files, err = r.files.paths(ctx, &p, r.modules); err != nil {
+		return bee.Outcome{}, r.refuse(ctx, err)
+	}
 	unit.Progress = func(percent float64, _ string) { progress(uint16(10 * min(100, max(0, percent)))) }
 	res, err := r.pool.Run(ctx, program, unit)
 	if errors.Is(err, exec.ErrNotLoaded) {
@@ -44,13 +49,18 @@ func (r *runner) Run(ctx context.Context, p work.Program, input []byte, progress
 	case errors.As(err, &failure) && failure.Code != exec.CodeDenied && failure.Code != exec.CodeSandbox:
 		return bee.Outcome{}, fmt.Errorf("%w: %w", bee.ErrBroken, failure)
 	}
+	return bee.Outcome{}, r.refuse(ctx, err)
+}
+
+// refuse keeps a task for a moment and returns why it is given back.
+func (r *runner) refuse(ctx context.Context, err error) error {
 	timer := time.NewTimer(refusedRest)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return bee.Outcome{}, err
+	return err
 }
 
 // load brings a module into the pool. That it is asked for twice at once costs
@@ -83,6 +93,12 @@ func unitOf(p work.Program, input []byte) exec.Unit {
 	return exec.Unit{Input: json.RawMessage(input), Limits: exec.Limits{
 		Fuel: p.Limits.Fuel, Memory: int64(p.Limits.Memory), Output: int64(p.Limits.Output), Wall: p.Limits.Wall,
 	}}
+}
+
+// sumFrom is a hash out of a program, whose length was checked.
+func sumFrom(hash []byte) (sum [sha256.Size]byte) {
+	copy(sum[:], hash)
+	return sum
 }
 
 // ownModules are the modules of the hive in this process.

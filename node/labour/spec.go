@@ -2,6 +2,7 @@ package labour
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,13 +32,14 @@ type spec struct {
 	Project work.Project `json:"project"`
 	Total   int64        `json:"total"` // units; -1: not known
 	Feed    feed         `json:"feed"`
+	Publish bool         `json:"publish,omitempty"` // the results become a file of the mesh
 }
 
 // draft is a project that was read from its file, and what belongs to it.
 type draft struct {
 	spec
-	module []byte // nil: a command
-	units  []byte // for units.jsonl; nil: there is none
+	blobs [][]byte // what bees fetch by hash: the module, files and manifests
+	units []byte   // for units.jsonl; nil: there is none
 }
 
 // maxProjectFile bounds PROJECT.toml, maxUnitsFile the inputs beside it.
@@ -46,9 +48,15 @@ const (
 	maxUnitsFile   = 1 << 30
 )
 
+// from is where the files of a project are.
+type from struct {
+	dir  string // of PROJECT.toml
+	mesh Files  // nil: there is none
+}
+
 // readProject reads PROJECT.toml, or the one in a folder, and the files that
 // it names.
-func readProject(path string) (*draft, error) {
+func readProject(ctx context.Context, path string, mesh Files) (*draft, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, ProjectFile)
 	}
@@ -60,7 +68,7 @@ func readProject(path string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := f.draft(filepath.Dir(path))
+	d, err := f.draft(ctx, from{filepath.Dir(path), mesh})
 	var known *control.Error
 	if err != nil && !errors.As(err, &known) {
 		err = control.NewError(control.ExitConfig, 33, "%s cannot be worked on", path).Wrap(err).Because("%v", err).Try("batchain help work submit")
@@ -69,7 +77,7 @@ func readProject(path string) (*draft, error) {
 }
 
 // draft brings together what the file says and what it names.
-func (f *projectFile) draft(dir string) (*draft, error) {
+func (f *projectFile) draft(ctx context.Context, at from) (*draft, error) {
 	if (f.Module == "") == (f.Command == "") {
 		return nil, errors.New("one of module and command is needed")
 	}
@@ -79,14 +87,27 @@ func (f *projectFile) draft(dir string) (*draft, error) {
 	}
 	d := &draft{spec: spec{Version: specVersion, Project: terms}}
 	if f.Module != "" {
-		if d.module, err = readModule(filepath.Join(dir, f.Module)); err != nil {
+		module, err := at.read(ctx, f.Module, exec.MaxModule)
+		if err == nil {
+			err = isModule(module, f.Module)
+		}
+		if err != nil {
 			return nil, err
 		}
-		id := sumOf(d.module)
-		d.Project.Program.Module, d.Project.Program.Name = id[:], short(filepath.Base(f.Module), work.MaxName)
+		d.Project.Program.Module, d.Project.Program.Name = d.blob(module), short(filepath.Base(f.Module), work.MaxName)
 	}
-	if err := f.feed(d, dir); err != nil {
+	if err := f.files(ctx, d, at); err != nil {
 		return nil, err
+	}
+	if err := f.feed(ctx, d, at); err != nil {
+		return nil, err
+	}
+	switch f.Results {
+	case "":
+	case "mesh":
+		d.Publish = true
+	default:
+		return nil, fmt.Errorf("results = %q is not known; \"mesh\" is", f.Results)
 	}
 	d.Feed.Priority = f.Priority
 	d.Project = d.Project.WithDefaults()
@@ -100,7 +121,7 @@ func (f *projectFile) draft(dir string) (*draft, error) {
 }
 
 // feed says where the units come from.
-func (f *projectFile) feed(d *draft, dir string) error {
+func (f *projectFile) feed(ctx context.Context, d *draft, at from) error {
 	ways := 0
 	for _, given := range []bool{f.Units != nil, f.Count != nil, f.Range != nil, len(f.Source) > 0} {
 		if given {
@@ -116,9 +137,9 @@ func (f *projectFile) feed(d *draft, dir string) error {
 	case f.Range != nil:
 		return f.Range.feed(d)
 	case len(f.Source) > 0:
-		d.Feed, d.Total = feed{Kind: feedSource, Argv: f.Source, Dir: dir}, -1
+		d.Feed, d.Total = feed{Kind: feedSource, Argv: f.Source, Dir: at.dir}, -1
 	default:
-		return f.inputs(d, dir)
+		return f.inputs(ctx, d, at)
 	}
 	if d.Total > maxUnits {
 		return fmt.Errorf("%d units, at most %d are taken", d.Total, int64(maxUnits))
@@ -145,13 +166,13 @@ func (r *rangeFile) feed(d *draft) error {
 }
 
 // inputs takes the inputs out of a file, or out of PROJECT.toml itself.
-func (f *projectFile) inputs(d *draft, dir string) error {
+func (f *projectFile) inputs(ctx context.Context, d *draft, at from) error {
 	var lines []byte
 	name := "units"
 	switch units := f.Units.(type) {
 	case string:
 		name = units
-		data, err := readFile(filepath.Join(dir, units), maxUnitsFile)
+		data, err := at.read(ctx, units, maxUnitsFile)
 		if err != nil {
 			return err
 		}
@@ -198,10 +219,18 @@ func checkUnits(name string, data []byte) (count int64, err error) {
 // wasmMagic is what a module begins with.
 const wasmMagic = "\x00asm"
 
+// isModule refuses what is none at first sight.
+func isModule(data []byte, name string) error {
+	if !bytes.HasPrefix(data, []byte(wasmMagic)) {
+		return fmt.Errorf("%s is no WebAssembly module", name)
+	}
+	return nil
+}
+
 func readModule(path string) ([]byte, error) {
 	module, err := readFile(path, exec.MaxModule)
-	if err == nil && !bytes.HasPrefix(module, []byte(wasmMagic)) {
-		err = fmt.Errorf("%s is no WebAssembly module", path)
+	if err == nil {
+		err = isModule(module, path)
 	}
 	return module, err
 }

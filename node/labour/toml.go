@@ -25,6 +25,7 @@ const ProjectHelp = `PROJECT.toml says what a project is. Paths are relative to 
   module = "pi.wasm"       what does a unit: a WASI module, or
   command = "sum"          a command that volunteers allow by that name
   context = { k = 1 }      any value; every worker is told it
+  results = "mesh"         when all units have ended, the results become a file of the mesh: NAME.jsonl
 
 The units, by one of these:
   units = "units.jsonl"    a file with one input a line, each a JSON value
@@ -33,6 +34,12 @@ The units, by one of these:
   range = { from = 0, count = 1000, step = 100 }   the inputs {"from":0,"count":100} and so on
   source = ["python3", "source.py"]   a program that makes them, see go doc ./work/exec; it gets the results,
                            and judges them with rule = "custom"
+
+A module, a file of units and the files below may be files of the mesh: "mesh:REF". Volunteers get what reads them.
+
+[files]                    what every worker may read, by the name it finds it under
+  map = "map.png"          a file of this machine, up to 64 MiB, or
+  sky = "mesh:sky.tar"     one of the mesh, up to 1 GiB
 
 How much of the volunteers it gets, and how long a unit may take:
   weight = 1               its share, relative to other projects of this node
@@ -64,20 +71,22 @@ How much of the volunteers it gets, and how long a unit may take:
 
 // projectFile is PROJECT.toml.
 type projectFile struct {
-	Name     string     `toml:"name"`
-	Module   string     `toml:"module"`
-	Command  string     `toml:"command"`
-	Context  any        `toml:"context"`
-	Units    any        `toml:"units"`
-	Count    *uint64    `toml:"count"`
-	Range    *rangeFile `toml:"range"`
-	Source   []string   `toml:"source"`
-	Weight   uint32     `toml:"weight"`
-	Priority uint8      `toml:"priority"`
-	Lease    span       `toml:"lease"`
-	Deadline span       `toml:"deadline"`
-	Policy   policyFile `toml:"policy"`
-	Limits   limitsFile `toml:"limits"`
+	Name     string            `toml:"name"`
+	Module   string            `toml:"module"`
+	Command  string            `toml:"command"`
+	Context  any               `toml:"context"`
+	Results  string            `toml:"results"`
+	Files    map[string]string `toml:"files"`
+	Units    any               `toml:"units"`
+	Count    *uint64           `toml:"count"`
+	Range    *rangeFile        `toml:"range"`
+	Source   []string          `toml:"source"`
+	Weight   uint32            `toml:"weight"`
+	Priority uint8             `toml:"priority"`
+	Lease    span              `toml:"lease"`
+	Deadline span              `toml:"deadline"`
+	Policy   policyFile        `toml:"policy"`
+	Limits   limitsFile        `toml:"limits"`
 }
 
 type rangeFile struct {

@@ -35,7 +35,7 @@ func folder(t *testing.T, text string) string {
 }
 
 func TestProjectFile(t *testing.T) {
-	d, err := readProject(folder(t, `
+	d, err := readProject(t.Context(), folder(t, `
 name = "all"
 module = "square.wasm"
 context = { k = 1, words = ["a", "b"] }
@@ -65,7 +65,7 @@ fuel = 1000
 memory = "64MiB"
 output = "10KiB"
 wall = "5s"
-`))
+`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,25 +93,25 @@ wall = "5s"
 
 // What is left out is the default; a module's fuel is counted, a command's not.
 func TestProjectFileDefaults(t *testing.T) {
-	d, err := readProject(folder(t, "name = 'a'\nmodule = 'square.wasm'\ncount = 7\n"))
+	d, err := readProject(t.Context(), folder(t, "name = 'a'\nmodule = 'square.wasm'\ncount = 7\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.Total != 7 || d.Project.Policy.Rule != work.Credible || d.Project.Program.Limits.Fuel != defaultFuel || d.Project.Program.Limits.Output != work.MaxOutput {
 		t.Errorf("%+v", d.spec)
 	}
-	d, err = readProject(folder(t, "name = 'a'\ncommand = 'sum'\nunits = ['x', 2, { y = true }]\n"))
+	d, err = readProject(t.Context(), folder(t, "name = 'a'\ncommand = 'sum'\nunits = ['x', 2, { y = true }]\n"), nil)
 	if err != nil || d.Project.Program.Kind != work.Native || d.Project.Program.Name != "sum" || d.Project.Program.Limits.Fuel != 0 || d.Total != 3 {
 		t.Errorf("%+v, %v", d, err)
 	}
 	if string(d.units) != "\"x\"\n2\n{\"y\":true}\n" {
 		t.Errorf("units %q", d.units)
 	}
-	d, err = readProject(folder(t, "name = 'a'\ncommand = 'sum'\nunits = 'inputs'\n"))
+	d, err = readProject(t.Context(), folder(t, "name = 'a'\ncommand = 'sum'\nunits = 'inputs'\n"), nil)
 	if err != nil || d.Total != 3 || d.Feed.Kind != feedFile {
 		t.Errorf("%+v, %v", d, err)
 	}
-	d, err = readProject(folder(t, "name = 'a'\ncommand = 'sum'\nsource = ['x']\n[policy]\nrule = 'custom'\n"))
+	d, err = readProject(t.Context(), folder(t, "name = 'a'\ncommand = 'sum'\nsource = ['x']\n[policy]\nrule = 'custom'\n"), nil)
 	if err != nil || d.Total != -1 || d.Project.Policy.Rule != work.Custom {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -149,7 +149,7 @@ func TestProjectFileMistakes(t *testing.T) {
 		"no wasm":           {"name = 'a'\nmodule = 'none.wasm'\ncount = 1\n", "no WebAssembly module", control.ExitConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := readProject(folder(t, c.text))
+			_, err := readProject(t.Context(), folder(t, c.text), nil)
 			var e *control.Error
 			if c.exit == control.ExitDone {
 				if err != nil {
@@ -185,7 +185,7 @@ func FuzzProject(f *testing.F) {
 		if name, is := p.Units.(string); is && name != "" {
 			p.Units = nil
 		}
-		d, err := p.draft(t.TempDir())
+		d, err := p.draft(t.Context(), from{dir: t.TempDir()})
 		if err != nil {
 			return
 		}

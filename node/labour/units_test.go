@@ -16,7 +16,7 @@ import (
 // saved keeps a project's folder and reads it again.
 func saved(t *testing.T, text string) *project {
 	t.Helper()
-	d, err := readProject(folder(t, text))
+	d, err := readProject(t.Context(), folder(t, text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +52,10 @@ func inputs(t *testing.T, s hive.Source, first uint64) (all []string) {
 func TestUnitsOfEveryKind(t *testing.T) {
 	const head = "name = 'a'\nmodule = 'square.wasm'\npriority = 4\n"
 	for text, want := range map[string][]string{
-		"count = 3":                                 {"0", "1", "2"},
-		"count = 0":                                 nil,
-		"units = 'inputs'":                          {"1", `{"a": 2}`, `"three"`},
-		"units = [true, [1.5]]":                     {"true", "[1.5]"},
+		"count = 3":             {"0", "1", "2"},
+		"count = 0":             nil,
+		"units = 'inputs'":      {"1", `{"a": 2}`, `"three"`},
+		"units = [true, [1.5]]": {"true", "[1.5]"},
 		"range = { from = 5, count = 5, step = 2 }": {`{"from":5,"count":2}`, `{"from":7,"count":2}`, `{"from":9,"count":1}`},
 		"range = { count = 2 }":                     {`{"from":0,"count":1}`, `{"from":1,"count":1}`},
 	} {
@@ -130,7 +130,7 @@ func TestHalfAProjectIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := readProject(folder(t, "name = 'a'\nmodule = 'square.wasm'\ncount = 3\n"))
+	d, err := readProject(t.Context(), folder(t, "name = 'a'\nmodule = 'square.wasm'\ncount = 3\n"), nil)
 	if err == nil {
 		err = d.save(filepath.Join(l.projectsDir(), "a"))
 	}

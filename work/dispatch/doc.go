@@ -29,12 +29,13 @@
 //	WELCOME   1 until int: 0 when not admitted   [2 challenge: {1 strength uint (bits), 2 expires, 3 salt bytes(32)}]
 //	REQUEST   1 slots uint   2 kinds: [1 wasm | 2 native | 3 inline]   [3 names: [text] ≤ 64   4 wait   5 resume bool]
 //	WORK      1 programs: [program]   2 tasks: [{1 token bytes(16), 2 place in programs, 3 input, 4 lease, 5 limit}] ≤ 256   [3 retry]
-//	program   1 kind   [2 name   3 module bytes(32): SHA-256   4 args: [text]]   5 limits: {[1 fuel, 2 memory, 3 output, 4 wall]}   [6 context: JSON, ≤ 16 KiB]
+//	program   1 kind   [2 name   3 module bytes(32): SHA-256   4 args: [text]]   5 limits: {[1 fuel, 2 memory, 3 output, 4 wall]}   [6 context: JSON, ≤ 16 KiB   7 files: [file] ≤ 16]
+//	file      1 name   2 hash bytes(32)   [3 mesh bool: hash names a manifest]   4 size
 //	SUBMIT    1 results: [{1 token, 2 status: 1 done | 2 the program failed | 3 given up, [3 output, 4 fuel, 5 text]}] ≤ 256
 //	VERDICTS  1 codes: [uint]: 0 taken, else the code of an error, in the order of the results
 //	BEAT      1 beats: [{1 token, [2 progress (thousandths)]}] ≤ 256
 //	ORDERS    1 orders: [1 go on | 2 stop | 3 pause], in the order of the beats
-//	MODULE    1 hash bytes(32)
+//	MODULE    1 hash bytes(32): of a module, a file, or the manifest of one
 //	BYTES     1 length uint; then so many raw bytes
 //
 // # Limits

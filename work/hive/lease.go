@@ -222,7 +222,7 @@ func (o *handout) task(p *project, token work.Token, input []byte) {
 		place = uint16(len(o.batch.Programs))
 		o.places[p] = place
 		o.batch.Programs = append(o.batch.Programs, p.row.Project.Program)
-		o.bytes += len(p.row.Project.Program.Context)
+		o.bytes += len(p.row.Project.Program.Context) + 128*len(p.row.Project.Program.Files)
 	}
 	o.bytes += len(input) + 128
 	o.batch.Tasks = append(o.batch.Tasks, work.Task{
