@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,8 +65,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "python":
+				_, err := os.Stat("/usr/bin/python3")
+				return err == nil && commandsHold(), nil
 			}
 			return false, errors.New("no such condition")
 		},
@@ -74,6 +79,11 @@ func TestScripts(t *testing.T) {
 			"startnode": startNode, "startjoin": startJoin, "stopnode": stopNode, "ndjson": ndjson, "terminal": onTerminal, "until": until,
 		},
 	})
+}
+
+// commandsHold reports whether every layer of the sandbox holds here.
+func commandsHold() bool {
+	return !slices.ContainsFunc(workexec.Layers(), func(l workexec.Layer) bool { return !l.Holds })
 }
 
 type sceneKey struct{}

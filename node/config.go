@@ -67,11 +67,45 @@ type Config struct {
 	// Metrics is a TCP address that serves /metrics to everybody who reaches
 	// it. Default: none; the control socket serves them always.
 	Metrics string
+	// Hive says whose bees may work for this node's projects. Default: anybody's
+	// who proves some work.
+	Hive Admission
 	// Client is a node for the length of one command: it stores nothing and
 	// listens nowhere, whatever Listen and Metrics say.
 	Client bool
 	// Logger gets what happens; nil discards it.
 	Logger *slog.Logger
+}
+
+// Admission says which peers may be bees of this node's hive.
+type Admission struct {
+	Closed bool     // no new ones, save those allowed
+	Allow  []string // peer ids that need no proof of work
+	Deny   []string // peer ids that are never admitted
+	Proof  int      // bits of the proof of work; 0: 20; below 0: none is asked
+}
+
+// maxProof is the strongest proof of work that bees do, in bits.
+const maxProof = 28
+
+// peers parses both lists.
+func (a Admission) peers() (allow, deny []peer.ID, err error) {
+	if a.Proof > maxProof {
+		return nil, nil, fmt.Errorf("%w: hive: proof %d, at most %d bits are worked for", ErrConfig, a.Proof, maxProof)
+	}
+	for _, list := range []struct {
+		from []string
+		to   *[]peer.ID
+	}{{a.Allow, &allow}, {a.Deny, &deny}} {
+		for _, text := range list.from {
+			id, err := peer.Decode(text)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%w: hive: %q is no peer id: %w", ErrConfig, text, err)
+			}
+			*list.to = append(*list.to, id)
+		}
+	}
+	return allow, deny, nil
 }
 
 // withDefaults fills what is not set, and makes the home's path absolute.
@@ -130,6 +164,9 @@ func (c Config) Validate() error {
 		if _, err := peer.AddrInfoFromString(text); err != nil {
 			return fmt.Errorf("%w: bootstrap %q: %w", ErrConfig, text, err)
 		}
+	}
+	if _, _, err := c.Hive.peers(); err != nil {
+		return err
 	}
 	if c.RelayBytes < 0 {
 		return fmt.Errorf("%w: relay-bytes %d is below zero", ErrConfig, c.RelayBytes)

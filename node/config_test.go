@@ -30,6 +30,12 @@ no-mdns = true
 relay = "off"
 relay-bytes = "1GB"
 metrics = "127.0.0.1:9170"
+
+[hive]
+closed = true
+allow = ["12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"]
+deny = ["12D3KooWGRUaLSbSkPCqXu9Qd2dQYWrSDHmyLGTVgkYdYQyv5VFC"]
+proof = 12
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +44,10 @@ metrics = "127.0.0.1:9170"
 		Mesh: "home", Listen: []string{"/ip4/127.0.0.1/tcp/0"},
 		Bootstrap: []string{"/ip4/10.0.0.1/tcp/4170/p2p/12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"},
 		Capacity:  50_000_000_000, PerPeer: 2 << 30, NoStorage: true, NoMDNS: true, Relay: "off", RelayBytes: 1_000_000_000, Metrics: "127.0.0.1:9170",
+		Hive: Admission{
+			Closed: true, Allow: []string{"12D3KooWEZ5ivpGmYLnqAHeJM5Zz4cMxVpiThiYkkDLwpqeKyuZN"},
+			Deny: []string{"12D3KooWGRUaLSbSkPCqXu9Qd2dQYWrSDHmyLGTVgkYdYQyv5VFC"}, Proof: 12,
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -46,7 +56,7 @@ metrics = "127.0.0.1:9170"
 
 func TestSaveConfigIsReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	want := Config{Mesh: "lan", Capacity: 1_234_567_891, PerPeer: 7, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true}
+	want := Config{Mesh: "lan", Capacity: 1_234_567_891, PerPeer: 7, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, NoMDNS: true, Hive: Admission{Closed: true, Proof: -1}}
 	if err := SaveConfig(path, want); err != nil {
 		t.Fatal(err)
 	}

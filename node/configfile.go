@@ -15,7 +15,7 @@ import (
 const configVersion = 1
 
 // fileConfig is config.toml. Its keys are the flags of `batchain node`, and
-// per-peer, per-network and relay-bytes, which few need.
+// per-peer, per-network, relay-bytes and [hive], which few need.
 type fileConfig struct {
 	Version    int       `toml:"version,omitempty"`
 	Mesh       string    `toml:"mesh,omitempty"`
@@ -29,6 +29,15 @@ type fileConfig struct {
 	Relay      string    `toml:"relay,omitempty"`
 	RelayBytes byteSize  `toml:"relay-bytes,omitempty"`
 	Metrics    string    `toml:"metrics,omitempty"`
+	Hive       hiveFile  `toml:"hive,omitempty"`
+}
+
+// hiveFile is the table [hive]; see [Admission].
+type hiveFile struct {
+	Closed bool     `toml:"closed,omitempty"`
+	Allow  []string `toml:"allow,omitempty"`
+	Deny   []string `toml:"deny,omitempty"`
+	Proof  int      `toml:"proof,omitempty"`
 }
 
 // byteSize is a number of bytes, written 50GB or 64MiB.
@@ -102,6 +111,7 @@ func LoadConfig(path string) (Config, error) {
 	c := Config{
 		Mesh: f.Mesh, Listen: f.Listen, Bootstrap: f.Bootstrap, PerPeer: int64(f.PerPeer), PerNetwork: int64(f.PerNetwork),
 		NoStorage: f.NoStorage, NoMDNS: f.NoMDNS, Relay: f.Relay, RelayBytes: int64(f.RelayBytes), Metrics: f.Metrics,
+		Hive: Admission(f.Hive),
 	}
 	if f.Capacity != nil {
 		c.Capacity = int64(*f.Capacity)
@@ -116,6 +126,7 @@ func SaveConfig(path string, c Config) error {
 	f := fileConfig{
 		Version: configVersion, Mesh: c.Mesh, Listen: c.Listen, Bootstrap: c.Bootstrap,
 		PerPeer: byteSize(c.PerPeer), PerNetwork: byteSize(c.PerNetwork), NoStorage: c.NoStorage, NoMDNS: c.NoMDNS, Relay: c.Relay, RelayBytes: byteSize(c.RelayBytes), Metrics: c.Metrics,
+		Hive: hiveFile(c.Hive),
 	}
 	if c.Capacity > 0 {
 		f.Capacity = (*byteSize)(&c.Capacity)

@@ -54,6 +54,15 @@ func TestWhatOthersSayIsBounded(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
+	for name, o := range map[string]any{"another version": offer{Version: 2}, "below zero": map[int]int{1: 1, 2: -1}} {
+		data, err := wire.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parseOffer(data); err == nil {
+			t.Errorf("an offer, %s, is taken", name)
+		}
+	}
 	if _, err := parseRoom(make([]byte, 5000)); !errors.Is(err, wire.ErrTooBig) {
 		t.Errorf("too much: %v", err)
 	}
@@ -157,5 +166,17 @@ func TestNetworkAndRelaysOfAddresses(t *testing.T) {
 	}
 	if got := relaysOf(addrs); len(got) != 1 || got[0].String() != someone {
 		t.Errorf("relays %v", got)
+	}
+}
+
+// Work is told of when there is some, when there is none any more, and in steps.
+func TestOffersAreToldInSteps(t *testing.T) {
+	for _, c := range []struct {
+		said, now uint64
+		tells     bool
+	}{{0, 0, false}, {0, 1, true}, {1, 0, true}, {100, 101, false}, {100, 1, true}, {1, 100, true}} {
+		if (offer{Units: c.said}).differs(offer{Version: 1, Units: c.now}) != c.tells {
+			t.Errorf("%d after %d: told is not %v", c.now, c.said, c.tells)
+		}
 	}
 }

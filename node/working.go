@@ -18,8 +18,13 @@ import (
 
 // openLabour makes what the node does about workgroups, which costs nothing
 // until there is a project or somebody volunteers.
-func (n *Node) openLabour(context.Context) (err error) {
+func (n *Node) openLabour(context.Context) error {
+	allow, deny, err := n.cfg.Hive.peers()
+	if err != nil {
+		return err
+	}
 	n.labour, err = labour.New(labour.Config{
+		Closed: n.cfg.Hive.Closed, Allow: allow, Deny: deny, Proof: n.cfg.Hive.Proof,
 		Dir: n.home.work(), Host: n.host, Mesh: n.cfg.Mesh, Client: n.cfg.Client, Owner: n.workOwner,
 		Files: meshFiles{n}, Offers: n.members.offers, Changed: n.hasNews, Logger: n.log.With("part", "labour"), Registerer: n.registry,
 	})

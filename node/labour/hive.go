@@ -28,7 +28,7 @@ func (l *Labour) openHive(ctx context.Context, group *errgroup.Group) error {
 		return nil
 	}
 	h, err := hive.Open(hive.Config{
-		Dir: l.hiveDir(), Self: l.cfg.Host.ID(), Logger: l.log.With("part", "hive"), Registerer: l.cfg.Registerer,
+		Dir: l.hiveDir(), Self: l.cfg.Host.ID(), Closed: l.cfg.Closed, Allow: l.cfg.Allow, Deny: l.cfg.Deny, Strength: l.cfg.Proof, Logger: l.log.With("part", "hive"), Registerer: l.cfg.Registerer,
 	})
 	if err != nil {
 		return err

@@ -35,6 +35,10 @@ type Config struct {
 	Offers func() []peer.ID
 	// Files are the mesh's; nil: there are none.
 	Files Files
+	// Closed, Allow, Deny and Proof (its Strength) are the hive's, see [hive.Config].
+	Closed      bool
+	Allow, Deny []peer.ID
+	Proof       int
 	// Changed, when not nil, is told that [Labour.Offer] or [Labour.Volunteers]
 	// may say something new. It must not block.
 	Changed    func()

@@ -12,6 +12,9 @@ type metrics struct {
 	fuel   prometheus.Counter
 	starts prometheus.Counter
 	loads  prometheus.Counter
+
+	from       prometheus.Registerer // nil: not registered
+	registered []prometheus.Collector
 }
 
 func newMetrics() *metrics {
@@ -47,6 +50,7 @@ func (m *metrics) register(r prometheus.Registerer, p *Pool) error {
 	if r == nil {
 		return nil
 	}
+	m.from = r
 	for _, c := range []prometheus.Collector{
 		m.units, m.fuel, m.starts, m.loads,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "batchain_exec_idle_workers", Help: "Workers kept without work."}, func() float64 {
@@ -58,6 +62,14 @@ func (m *metrics) register(r prometheus.Registerer, p *Pool) error {
 		if err := r.Register(c); err != nil {
 			return err
 		}
+		m.registered = append(m.registered, c)
 	}
 	return nil
+}
+
+func (m *metrics) unregister() {
+	for _, c := range m.registered {
+		m.from.Unregister(c)
+	}
+	m.registered = nil
 }

@@ -286,9 +286,12 @@ func (p *Pool) put(w *warm) {
 // not wait for their callers.
 func (p *Pool) Close() error {
 	p.mu.Lock()
-	idle := p.idle
+	idle, again := p.idle, p.closed
 	p.idle, p.closed = nil, true
 	p.mu.Unlock()
+	if !again {
+		p.metrics.unregister()
+	}
 	for _, w := range idle {
 		w.close()
 	}
