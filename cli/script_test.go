@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 //	startjoin NAME ARG…            the same with join
 //	terminal CODE PROGRAM ARG…     exits on a terminal; what it showed is in the file terminal
 //	stopnode NAME                  ends it with SIGTERM; it must end with 0
-//	until PATTERN PROGRAM ARG…     runs a program again and again until its stdout matches
+//	until PATTERN PROGRAM ARG…     runs a program again and again until its stdout matches; negated, until it does not
 //	ndjson                         the last stdout must be NDJSON with types, its stderr empty
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -122,7 +122,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	for end := time.Now().Add(untilLimit); ; {
 		out, err := command(ts, args[1], args[2:]).Output()
 		ts.Check(err)
-		if pattern.Match(out) {
+		if pattern.Match(out) != neg {
 			return
 		}
 		if time.Now().After(end) {

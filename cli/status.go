@@ -40,6 +40,7 @@ func statusText(st control.Status) string {
 		{"disk", fmt.Sprintf("%s of %s given, in %s", bytesText(st.Used), bytesText(st.Capacity), english.Plural(int(st.Shards), "shard", ""))},
 		{"peers", fmt.Sprint(st.Peers)},
 		{"members", membersText(st.Members)},
+		{"devices", devicesText(st.Devices)},
 	}
 	for i, addr := range st.Addrs {
 		label := ""
@@ -63,6 +64,14 @@ func membersText(counts map[string]int) string {
 		return "none heard of"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// devicesText counts the owner's other machines.
+func devicesText(count int) string {
+	if count == 0 {
+		return "no other of yours is seen"
+	}
+	return fmt.Sprintf("%d more of yours", count)
 }
 
 // unindent takes the indent of columns away, and the newline at the end.

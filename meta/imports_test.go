@@ -18,9 +18,10 @@ var imports = map[string][]string{
 	"demo":        {"demo/natlab", "node", "node/control", "shard", "work", "work/bee", "work/dispatch"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"gossip", "kad", "node/broker", "node/control", "node/labour", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"gossip", "kad", "node/broker", "node/control", "node/devices", "node/labour", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
+	"node/devices": {"gossip/replica", "shard", "shard/catalogue", "wire"},
 	"node/labour":  {"node/control", "wire", "work", "work/bee", "work/dispatch", "work/exec", "work/hive"},
 	// floor 3
 	"kad":             {"shard"},

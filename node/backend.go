@@ -175,6 +175,8 @@ func (n *Node) Remove(ctx context.Context, req control.RemoveRequest, emit func(
 // it. The hosts have forgotten the file by then, so trouble is only told.
 func (n *Node) unlist(ctx context.Context, file shard.FileID, emit func(control.Progress)) {
 	with, err := n.catalogue.Remove(file)
+	err = errors.Join(err, n.engine.Dropped(file)) // another device may have handed it back meanwhile
+	n.listChanged()
 	for _, id := range with {
 		_, removeErr := n.engine.Remove(ctx, n.engine.ManifestPath(id), func(transfer.Progress) {})
 		err = errors.Join(err, removeErr)

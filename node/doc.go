@@ -45,6 +45,7 @@
 //	journal/       puts that are not finished
 //	work/          projects, results and the wish to volunteer, see package labour; made
 //	               when it is needed
+//	devices.replica  the list of files as the owner's machines share it, see package devices
 //	peers.json     hosts met before, so that a restart needs no address
 //	control.sock   commands; for a home whose path is over 90 bytes it lies in a
 //	               folder of its own (0700) below the temporary one, and

@@ -23,8 +23,8 @@ func (n *Node) openGossip(context.Context) error {
 	n.members = &membership{
 		host: n.host, speaks: gossip.ProtocolID(n.cfg.Mesh), met: n.bootstrap, goodbye: !n.cfg.Client,
 		events: n.events, cache: n.cache, returned: func(p peer.ID) { n.keeper.Returned(p) },
-		offered: func() { n.labour.Look() },
-		known:   map[peer.ID]bool{},
+		offered: func() { n.labour.Look() }, heard: n.lookForDevices,
+		known: map[peer.ID]bool{},
 	}
 	cfg := gossip.Config{
 		Key: key, Mesh: n.cfg.Mesh, Transport: gossip.NewLibp2p(n.host, n.cfg.Mesh), Silent: n.cfg.Client,
@@ -34,7 +34,7 @@ func (n *Node) openGossip(context.Context) error {
 		cfg.Options.Push = -1
 	} else {
 		n.relied = &relied{manifests: n.ownManifests, read: n.partners, log: n.log.With("part", "gossip")}
-		cfg.Important = n.relied.has
+		cfg.Important = func(p peer.ID) bool { return n.relied.has(p) || n.isDevice(p) }
 		n.addPart("relied", n.relied.Run)
 	}
 	if n.index != nil {
@@ -64,6 +64,7 @@ type membership struct {
 	cache    *peerCache
 	returned func(peer.ID) // told of those that live again
 	offered  func()        // told that a member offers more or less work
+	heard    func()        // somebody lives, or says something new
 
 	mu    sync.Mutex
 	known map[peer.ID]bool // members; gossip itself cannot be asked while it asks for seeds

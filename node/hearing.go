@@ -29,6 +29,7 @@ func (m *membership) hear(e gossip.Event) {
 			m.offered()
 		}
 	}
+	m.heard()
 	m.events.publish(Event{
 		Type: eventMember + e.Kind.String(), Peer: e.Peer.String(), Key: e.Key, Value: readable(e), Deleted: e.Deleted, Missed: e.Dropped,
 	})

@@ -51,6 +51,7 @@ func (h Home) journal() string  { return h.path("journal") }
 func (h Home) kept() string     { return h.path("kept") }
 func (h Home) peers() string    { return h.path("peers.json") }
 func (h Home) work() string     { return h.path("work") }
+func (h Home) devices() string  { return h.path("devices.replica") }
 func (h Home) lock() string     { return h.path("lock") }
 
 // open makes the folder when it is not there (0700) and makes sure that it has

@@ -106,6 +106,7 @@ func (n *Node) secure(ctx context.Context, r transfer.PutResult, req control.Put
 	wait.Go(func() { n.entrustCatalogue(ctx) })
 	wait.Go(func() {
 		if published = n.catalogue.Add(r.Manifest); published == nil {
+			n.listChanged()
 			published = n.publish(ctx)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/batchain/batchain/kad"
 	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/devices"
 	"github.com/batchain/batchain/node/labour"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/catalogue"
@@ -51,6 +52,7 @@ type Node struct {
 	engine    *transfer.Engine
 	keeper    *keeper.Keeper
 	catalogue *catalogue.Catalogue
+	devices   *devices.Devices // nil for a client
 	labour    *labour.Labour
 	leaving   *leaving
 	cache     *peerCache
@@ -96,7 +98,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.closed = sync.OnceValue(n.closeAll)
 	for _, open := range []func(context.Context) error{
-		n.openHome, n.openHost, n.openRouting, n.openBroker, n.openStorage, n.openGossip, n.openEngine, n.openKeeping, n.openExchange, n.openLabour, n.openControl,
+		n.openHome, n.openHost, n.openRouting, n.openBroker, n.openStorage, n.openGossip, n.openEngine, n.openKeeping, n.openDevices, n.openExchange, n.openLabour, n.openControl,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())

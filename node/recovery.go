@@ -15,6 +15,7 @@ func (n *Node) Recover(ctx context.Context, _ control.RecoverRequest, emit func(
 			emit(control.Progress{Phase: "recover", Done: int64(p.Done), Total: int64(p.Total)})
 		})
 	})
+	n.listChanged()
 	n.events.publish(Event{Type: EventRecoverDone, Err: textOf(err)})
 	if errors.Is(err, catalogue.ErrNothing) && len(n.host.Network().Peers()) == 0 {
 		return control.RecoverResult{}, control.NewError(control.ExitNetwork, 5, "no peers were reached").Wrap(err).

@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"github.com/batchain/batchain/node/devices"
 	"github.com/batchain/batchain/shard/exchange"
 	"github.com/batchain/batchain/wire"
 )
@@ -47,6 +48,7 @@ func (s *saying) Run(ctx context.Context) error {
 // a node.
 func (s *saying) look(ctx context.Context) {
 	s.tell(ctx, aboutKey, s.node.about())
+	s.tell(ctx, devices.MarkKey, s.node.devices.Mark())
 	if now := s.node.room(); s.room.differs(now) {
 		s.room = now
 		s.tell(ctx, roomKey, now)

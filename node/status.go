@@ -31,7 +31,7 @@ func (n *Node) Status(context.Context) (control.Status, error) {
 	s := control.Status{
 		PeerID: n.ID().String(), Addrs: n.Addrs(), Mesh: n.cfg.Mesh, UptimeS: time.Since(n.started).Seconds(),
 		Reachability: n.reachability(), Peers: len(n.host.Network().Peers()), Version: Version(), Members: n.members.count(),
-		Reach: n.reach(),
+		Reach: n.reach(), Devices: n.devicesSeen(),
 	}
 	if n.store != nil {
 		u := n.store.Usage()

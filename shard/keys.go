@@ -16,11 +16,18 @@ type Seed [32]byte
 // its shards and repair it, and cannot delete it.
 type FileKey [32]byte
 
+// DevicesKey is what the machines of one owner know each other by in a mesh.
+// Whoever holds it is given the list of files and every read manifest.
+type DevicesKey [32]byte
+
 // LogValue keeps the seed out of logs.
 func (s Seed) LogValue() slog.Value { return slog.StringValue("(secret)") }
 
 // LogValue keeps the key out of logs.
 func (k FileKey) LogValue() slog.Value { return slog.StringValue("(secret)") }
+
+// LogValue keeps the key out of logs.
+func (k DevicesKey) LogValue() slog.Value { return slog.StringValue("(secret)") }
 
 // NewSeed returns a random seed.
 func NewSeed() Seed {
@@ -46,6 +53,12 @@ func (s Seed) FileKey(id FileID) FileKey {
 // every file.
 func (s Seed) AdminKey(id FileID) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(derive(s[:], id[:], "batchain/admin/1"))
+}
+
+// DevicesKey derives the key that the owner's machines share in a mesh. It
+// authenticates (HMAC-SHA256) and seals nothing.
+func (s Seed) DevicesKey(mesh string) DevicesKey {
+	return DevicesKey(derive(s[:], []byte(mesh), "batchain/devices/1"))
 }
 
 // RepairKey derives the Ed25519 key that signs what keeps a file alive: OFFER,

@@ -18,6 +18,10 @@ func TestKeysAreAllDifferent(t *testing.T) {
 	}
 	seed, file := fixedSeed(), fixedFile()
 	for _, s := range []Seed{seed, {}} {
+		for _, mesh := range []string{"main", "test"} {
+			devices := s.DevicesKey(mesh)
+			note("devices key of "+mesh, devices[:])
+		}
 		for _, f := range []FileID{file, {}} {
 			name := f.String()
 			key := s.FileKey(f)
@@ -35,11 +39,11 @@ func TestKeysAreAllDifferent(t *testing.T) {
 }
 
 func TestSecretsStayOutOfLogs(t *testing.T) {
-	seed, key := fixedSeed(), fixedSeed().FileKey(fixedFile())
+	seed, key, devices := fixedSeed(), fixedSeed().FileKey(fixedFile()), fixedSeed().DevicesKey("main")
 	var out bytes.Buffer
-	slog.New(slog.NewTextHandler(&out, nil)).Info("text", "seed", seed, "key", key, "pointer", &key)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "seed", seed, "key", key, "pointer", &key)
-	for _, secret := range []string{hex.EncodeToString(key[:4]), "0 1 2 3", "0,1,2,3", "189 254 193", "189,254,193"} {
+	slog.New(slog.NewTextHandler(&out, nil)).Info("text", "seed", seed, "key", key, "pointer", &key, "devices", devices)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "seed", seed, "key", key, "pointer", &key, "devices", devices)
+	for _, secret := range []string{hex.EncodeToString(key[:4]), hex.EncodeToString(devices[:4]), "0 1 2 3", "0,1,2,3", "189 254 193", "189,254,193"} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("%q is in %s", secret, out.String())
 		}

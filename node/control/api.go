@@ -122,6 +122,7 @@ type Status struct {
 	Version      string   `json:"version"`
 
 	Members map[string]int `json:"members"`         // other members of the mesh by their state, see [Peer]
+	Devices int            `json:"devices"`         // others of the owner's that the list of files is shared with now
 	Reach   *Reach         `json:"reach,omitempty"` // nil for a node that nobody is to reach
 }
 

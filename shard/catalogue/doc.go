@@ -40,6 +40,9 @@
 // A slot verifies when its grant and note are signed by the admin key that the
 // seed gives for this locator, and its blob opens. Nobody else can make one.
 //
+// Devices that meet need not wait for the mesh: what one has put another takes in by
+// [Catalogue.Deposit] and [Catalogue.Enter], what it has deleted by [Catalogue.Bury].
+//
 // # At home
 //
 // catalogue.state in [Config].Dir is one CBOR map, then the BLAKE3-256 of its

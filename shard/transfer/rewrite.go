@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/batchain/batchain/shard"
 )
 
 // rewrite writes path, a manifest or what lies beside it, whole, while the
@@ -20,6 +22,12 @@ func (e *Engine) rewrite(manifest, path string, write func(io.Writer) error) err
 		}
 		return os.Rename(from, to)
 	})
+}
+
+// Dropped lets go of a file that another device of the owner's has deleted: its
+// manifest, and the journal of its put. They may be gone already.
+func (e *Engine) Dropped(file shard.FileID) error {
+	return errors.Join(e.forget(file), e.dropManifest(e.ManifestPath(file)))
 }
 
 // dropManifest removes a manifest, its health file and what a crash left of
