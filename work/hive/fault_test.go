@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -329,6 +331,30 @@ func (s source) Next(_ context.Context, n uint64) (work.Unit, error) {
 		return work.Unit{}, io.EOF
 	}
 	return work.Unit{Input: fmt.Append(nil, n)}, nil
+}
+
+// Killed while the database makes its log files, a hive opens all the same.
+func TestEmptyLogFiles(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 3 {
+		if round > 0 {
+			for _, name := range []string{"00000.mem", "00077.mem", "000099.vlog"} {
+				if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		h, err := Open(Config{Dir: dir, Self: "self"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Validators of every kind: what they do to one unit harms only that.

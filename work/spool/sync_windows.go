@@ -1,0 +1,4 @@
+package spool
+
+// sync does nothing: Windows syncs no folders.
+func (*Spool) sync(string) error { return nil }
