@@ -25,6 +25,10 @@ var imports = map[string][]string{
 	"node/labour":  {"node/control", "wire", "work", "work/bee", "work/dispatch", "work/exec", "work/hive"},
 	// floor 3
 	"kad":             {"shard"},
+	"work/feed":       {"wire", "work"},
+	"work/table":      {"work"},
+	"work/spool":      {"work"},
+	"work/validator":  {"work", "work/exec"},
 	"work/hive":       {"wire", "work"},
 	"work/dispatch":   {"wire", "work"},
 	"work/bee":        {"wire", "work"},
@@ -50,10 +54,12 @@ var imports = map[string][]string{
 // together is what the tests of a package may import besides: to show its parts
 // together, which do not know each other.
 var together = map[string][]string{
-	"work": {"work/bee", "work/dispatch", "work/hive"},
-	"cli":  {"work/exec"},
-	"demo": {"work/exec"},
-	"node": {"work/exec"},
+	"work":           {"work/bee", "work/dispatch", "work/hive"},
+	"work/feed":      {"work/bee", "work/hive"},
+	"work/validator": {"work/bee", "work/hive"},
+	"cli":            {"work/exec"},
+	"demo":           {"work/exec"},
+	"node":           {"work/exec"},
 }
 
 // rooms says where a dependency or a part of the standard library lives: only
@@ -65,6 +71,8 @@ var rooms = map[string][]string{
 	"github.com/klauspost/reedsolomon":    {"shard"},
 	"github.com/tyler-smith/go-bip39":     {"shard"},
 	"github.com/libp2p/go-libp2p-kad-dht": {"kad"},
+	"github.com/jackc/pgx":                {"work/table"},
+	"modernc.org/sqlite":                  {"work/table"},
 	"github.com/dgraph-io/badger":         {"gossip", "kad", "node", "shard/store", "work/hive"},
 	"work/exec":                           {"work/exec/meter"},
 	"work/exec/meter":                     {},
