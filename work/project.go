@@ -3,6 +3,7 @@ package work
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -171,6 +172,13 @@ func (p Project) Validate() error {
 	}
 	return nil
 }
+
+// ErrSealed means that a project takes no more units: its owner said so, or it
+// is over.
+var ErrSealed = errors.New("the project takes no more units")
+
+// ErrNotMade means that a project has fewer units than somebody speaks of.
+var ErrNotMade = errors.New("the project has no such unit")
 
 // Unit is one piece of work: an input for the project's program.
 type Unit struct {

@@ -23,9 +23,8 @@
 // knows it, the next start tells the hive. Units are read from the file, the
 // range or the source by their number, a few ahead of the bees, and are written
 // once: so a hive that is killed makes none twice and leaves none out. A
-// source is a program; it has to make the same units in the same order whenever it
-// is started, and is asked for those that the hive has already, and again for
-// nothing else.
+// source is a program; it is asked for units by their number, and after a restart for
+// the first one that the hive does not have.
 //
 // # Bees
 //

@@ -17,6 +17,7 @@ import (
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/exec"
 	"github.com/batchain/batchain/work/hive"
+	"github.com/batchain/batchain/work/validator"
 )
 
 // feed says where the units of a project come from.
@@ -143,57 +144,36 @@ func (s *lineSource) close() {
 type sourceProgram struct {
 	source   *exec.Source
 	priority uint8
-	made     uint64 // units that this process has made
+	computes bool // it may believe what no bee gave
 }
 
-// Next has the program make unit n, and before it those that an earlier process
-// made; see [hive.Source].
+// Next has the program make unit n; see [hive.Source].
 func (s *sourceProgram) Next(ctx context.Context, n uint64) (work.Unit, error) {
-	for {
-		input, err := s.source.Next(ctx)
-		var later *exec.Later
-		if errors.As(err, &later) {
-			return work.Unit{}, work.ErrNoWork
-		}
-		if err != nil {
-			return work.Unit{}, err // io.EOF as it is
-		}
-		if s.made++; s.made > n {
-			return work.Unit{Input: input, Priority: s.priority}, nil
-		}
+	input, err := s.source.Next(ctx, n)
+	var later *exec.Later
+	if errors.As(err, &later) {
+		return work.Unit{}, work.ErrNoWork
 	}
+	return work.Unit{Input: input, Priority: s.priority}, err // io.EOF as it is
 }
 
-// deliver hands a result over. What failed shows in the results only.
+// deliver hands over what came of a unit.
 func (s *sourceProgram) deliver(ctx context.Context, c work.Datachunk) error {
-	if c.State != work.Valid {
-		return nil
+	chunk := exec.Chunk{Seq: c.Seq}
+	switch {
+	case c.State != work.Valid:
+		chunk.Code, chunk.Message = c.State.String(), c.Reason
+	case !json.Valid(c.Output):
+		chunk.Code, chunk.Message = work.Failed.String(), "the result is no JSON"
+	default:
+		chunk.Data = c.Output
 	}
-	return s.source.Chunk(ctx, c.Seq, c.Output)
+	return s.source.Chunk(ctx, chunk)
 }
 
-// Judge has the program judge; see [work.Validator]. Answers that differ from
-// what it believes are wrong where one of them does not.
-func (s *sourceProgram) Judge(ctx context.Context, _ work.Unit, answers []work.Answer) (work.Judgement, error) {
-	var results []json.RawMessage
-	for _, a := range answers {
-		results = append(results, a.Output)
-	}
-	value, err := s.source.Validate(ctx, results)
-	if err != nil || value == nil {
-		return work.Judgement{}, err
-	}
-	j := work.Judgement{Valid: true, Output: value}
-	var wrong []int
-	for i, r := range results {
-		if !bytes.Equal(r, value) {
-			wrong = append(wrong, i)
-		}
-	}
-	if len(wrong) < len(results) {
-		j.Wrong = wrong
-	}
-	return j, nil
+// Judge has the program judge; see [work.Validator].
+func (s *sourceProgram) Judge(ctx context.Context, u work.Unit, answers []work.Answer) (work.Judgement, error) {
+	return validator.Judge(ctx, u, answers, s.computes, s.source.Validate)
 }
 
 func sumOf(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }

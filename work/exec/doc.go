@@ -50,8 +50,9 @@
 // does not seed, nothing left from the unit before. Write numbers and the keys
 // of objects always in the same way.
 //
-// testdata has workers and sources in Python and Go, and package exectest tests
-// any worker: see its comment.
+// PROTOCOL.md says all of it, the lines of sources and validators among them, for
+// those who write programs in other languages. testdata has workers and sources
+// in Python, Perl and Go, and package exectest tests any: see its comment.
 //
 // # Modules
 //

@@ -27,12 +27,13 @@ var lines = []message{
 	{Type: typeProgress, ID: 1, Percent: 12.5, Short: "half"},
 	{Type: typeLog, Message: "hello"},
 	{Type: typePong, ID: 2},
-	{Type: typeNext, ID: 3},
+	{Type: typeNext, ID: 3, Seq: &nine},
 	{Type: typeUnit, ID: 3, Input: []byte(`0`)},
 	{Type: typeNone, ID: 3, Again: 1.5},
-	{Type: typeValidate, ID: 4, Results: []json.RawMessage{[]byte(`1`), []byte(`[2]`)}},
+	{Type: typeValidate, ID: 4, Input: []byte(`0`), Results: []json.RawMessage{[]byte(`1`), []byte(`[2]`)}},
 	{Type: typeVerdict, ID: 4, Valid: true, Data: []byte(`1`)},
 	{Type: typeChunk, ID: 5, Seq: &nine, Data: []byte(`1`)},
+	{Type: typeChunk, ID: 6, Seq: &nine, Code: "failed", Message: "why"},
 	{Type: typeOK, ID: 5},
 }
 
@@ -102,6 +103,33 @@ func TestCleanTexts(t *testing.T) {
 	} {
 		if got := clean(in); got != want {
 			t.Errorf("clean(%.20q) = %q", in, got)
+		}
+	}
+}
+
+// Whoever writes a program reads the document: it has every type of line, and every key
+// of a line that strangers may see.
+func TestDocumentHasEveryLine(t *testing.T) {
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range lines {
+		line, err := appendMessage(nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys map[string]json.RawMessage
+		if err := json.Unmarshal(line, &keys); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte(`"type":"`+m.Type+`"`)) {
+			t.Errorf("no line of type %s", m.Type)
+		}
+		for key := range keys {
+			if !bytes.Contains(text, []byte(`"`+key+`":`)) {
+				t.Errorf("no key %s", key)
+			}
 		}
 	}
 }

@@ -61,13 +61,15 @@ func StartSource(ctx context.Context, config SourceConfig) (*Source, error) {
 	return &Source{w: w}, nil
 }
 
-// Next returns the input of the next unit. It fails with [io.EOF] when there
-// will be none, and with [Later] when there is none now.
-func (s *Source) Next(ctx context.Context) (json.RawMessage, error) {
-	m, err := s.ask(ctx, message{Type: typeNext}, typeUnit, typeNone)
+// Next returns the input of unit seq, counted from 0. It fails with [io.EOF]
+// when there will be none, and with [Later] when there is none now. A program
+// that was started again is asked for the first unit that the hive does not
+// have, so the number is all that it needs to know.
+func (s *Source) Next(ctx context.Context, seq uint64) (json.RawMessage, error) {
+	m, err := s.ask(ctx, message{Type: typeNext, Seq: &seq}, typeUnit, typeNone)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("next unit: %w", err)
+		return nil, fmt.Errorf("unit %d: %w", seq, err)
 	case m.Type == typeUnit:
 		return m.Input, nil
 	case m.Again > 0:
@@ -76,10 +78,11 @@ func (s *Source) Next(ctx context.Context) (json.RawMessage, error) {
 	return nil, io.EOF
 }
 
-// Validate judges the results of a workgroup, at most [MaxValidate] bytes in
-// all. It returns what they amount to, or nil when they are not to be believed.
-func (s *Source) Validate(ctx context.Context, results []json.RawMessage) (json.RawMessage, error) {
-	m, err := s.ask(ctx, message{Type: typeValidate, Results: results}, typeVerdict)
+// Validate judges the results of a workgroup for the unit with that input, at
+// most [MaxValidate] bytes in all. It returns what they amount to, or nil when
+// they are not to be believed.
+func (s *Source) Validate(ctx context.Context, input json.RawMessage, results []json.RawMessage) (json.RawMessage, error) {
+	m, err := s.ask(ctx, message{Type: typeValidate, Input: input, Results: results}, typeVerdict)
 	if err != nil {
 		return nil, fmt.Errorf("validate %d results: %w", len(results), err)
 	}
@@ -89,11 +92,20 @@ func (s *Source) Validate(ctx context.Context, results []json.RawMessage) (json.
 	return m.Data, nil
 }
 
+// Chunk is what came of unit Seq: Data, one JSON value; or, of a unit that
+// came to nothing, Code "failed" or "cancelled" and why.
+type Chunk struct {
+	Seq           uint64
+	Data          json.RawMessage
+	Code, Message string
+}
+
 // Chunk hands over a datachunk. Once it returns nil the program has it, by its
 // own word; after an error it may have it, and gets it again.
-func (s *Source) Chunk(ctx context.Context, seq uint64, data json.RawMessage) error {
-	if _, err := s.ask(ctx, message{Type: typeChunk, Seq: &seq, Data: data}, typeOK); err != nil {
-		return fmt.Errorf("datachunk %d: %w", seq, err)
+func (s *Source) Chunk(ctx context.Context, c Chunk) error {
+	m := message{Type: typeChunk, Seq: &c.Seq, Data: c.Data, Code: c.Code, Message: clean(c.Message)}
+	if _, err := s.ask(ctx, m, typeOK); err != nil {
+		return fmt.Errorf("datachunk %d: %w", c.Seq, err)
 	}
 	return nil
 }

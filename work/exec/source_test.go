@@ -40,7 +40,7 @@ func TestSource(t *testing.T) {
 	})
 	worker := startSource(t, SourceConfig{Argv: []string{python, "testdata/worker.py"}})
 	for seq := uint64(0); ; seq++ {
-		input, err := source.Next(t.Context())
+		input, err := source.Next(t.Context(), seq)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -51,20 +51,20 @@ func TestSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if value, err := source.Validate(t.Context(), []json.RawMessage{result.Data, []byte("0")}); value != nil || err != nil {
+		if value, err := source.Validate(t.Context(), input, []json.RawMessage{result.Data, []byte("0")}); value != nil || err != nil {
 			t.Errorf("results that differ are worth %s, %v", value, err)
 		}
-		value, err := source.Validate(t.Context(), []json.RawMessage{result.Data, result.Data})
+		value, err := source.Validate(t.Context(), input, []json.RawMessage{result.Data, result.Data})
 		if err != nil || string(value) != string(result.Data) {
 			t.Fatalf("%s is worth %s, %v", result.Data, value, err)
 		}
 		for range 2 {
-			if err := source.Chunk(t.Context(), seq, value); err != nil {
+			if err := source.Chunk(t.Context(), Chunk{Seq: seq, Data: value}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if _, err := source.Next(t.Context()); !errors.Is(err, io.EOF) { // it says what it said before
+	if _, err := source.Next(t.Context(), 3); !errors.Is(err, io.EOF) { // it says what it said before
 		t.Error(err)
 	}
 	close(said)
@@ -85,17 +85,17 @@ func TestLongValidate(t *testing.T) {
 	}
 	source := startSource(t, SourceConfig{Argv: []string{python, "testdata/source.py"}, Context: []byte(`{"units":0,"count":0}`)})
 	long := json.RawMessage(`"` + strings.Repeat("x", 900_000) + `"`)
-	if value, err := source.Validate(t.Context(), []json.RawMessage{long, long, long, long, long}); err != nil || len(value) != len(long) {
+	if value, err := source.Validate(t.Context(), nil, []json.RawMessage{long, long, long, long, long}); err != nil || len(value) != len(long) {
 		t.Errorf("%d bytes, %v", len(value), err)
 	}
 	results := make([]json.RawMessage, 20)
 	for i := range results {
 		results[i] = long
 	}
-	if _, err := source.Validate(t.Context(), results); err == nil {
+	if _, err := source.Validate(t.Context(), nil, results); err == nil {
 		t.Error("18 MB in one line")
 	}
-	if _, err := source.Next(t.Context()); !errors.Is(err, io.EOF) {
+	if _, err := source.Next(t.Context(), 0); !errors.Is(err, io.EOF) {
 		t.Errorf("and then %v", err)
 	}
 }
@@ -118,11 +118,11 @@ func TestHostileSources(t *testing.T) {
 				timer := time.AfterFunc(200*time.Millisecond, func() { cancel(timeout) })
 				defer timer.Stop()
 			}
-			value, err := s.Validate(ctx, []json.RawMessage{[]byte("1")})
+			value, err := s.Validate(ctx, nil, []json.RawMessage{[]byte("1")})
 			if value != nil || !errors.Is(err, want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s, %v", value, err)
 			}
-			if _, err := s.Validate(t.Context(), nil); !errors.Is(err, ErrDied) && want != ErrWorker {
+			if _, err := s.Validate(t.Context(), nil, nil); !errors.Is(err, ErrDied) && want != ErrWorker {
 				t.Errorf("and then %v", err)
 			}
 		})

@@ -2,7 +2,6 @@ package hive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -17,7 +16,7 @@ const unitRow = 512
 // Add gives a project more units and returns how many of them were new: those
 // whose key it has already are not. They are on the disk when it returns, each
 // call as a whole up to 256 units and 1 MiB, larger ones in parts. A sealed
-// project takes none.
+// project, or one that is over, takes none: [work.ErrSealed].
 func (h *Hive) Add(ctx context.Context, name string, units ...work.Unit) (added int, err error) {
 	for _, u := range units {
 		if err := u.Validate(); err != nil {
@@ -40,15 +39,13 @@ func (h *Hive) Add(ctx context.Context, name string, units ...work.Unit) (added 
 	return added, nil
 }
 
-var errSealed = errors.New("the project takes no more units")
-
 func (t *turn) add(name string, units []work.Unit) (added int, err error) {
 	p, err := t.named(name)
 	if err != nil {
 		return 0, err
 	}
 	if p.row.Sealed || p.row.State > Paused {
-		return 0, errSealed
+		return 0, work.ErrSealed
 	}
 	for _, u := range units {
 		if u.Key != "" {

@@ -102,7 +102,8 @@ func readChunks(txn *badger.Txn, id uint32, from uint64, gaps bool) (page []work
 }
 
 // Acknowledge notes that a consumer, "" or a name of its own, needs no datachunk
-// before next again. It never goes back.
+// before next again. It never goes back, and not beyond the units that there are:
+// [work.ErrNotMade].
 func (h *Hive) Acknowledge(ctx context.Context, name, consumer string, next uint64) error {
 	if len(consumer) > work.MaxName {
 		return wire.ErrTooBig.With("a consumer's name has at most %d bytes", work.MaxName)
@@ -113,7 +114,7 @@ func (h *Hive) Acknowledge(ctx context.Context, name, consumer string, next uint
 			return err
 		}
 		if next > p.row.Made {
-			return fmt.Errorf("acknowledge datachunk %d of project %s, which has %d units", next, name, p.row.Made)
+			return fmt.Errorf("acknowledge datachunk %d of project %s, which has %d units: %w", next, name, p.row.Made, work.ErrNotMade)
 		}
 		key := namedKey(rowCursor, p.id, consumer)
 		var had uint64

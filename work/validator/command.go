@@ -32,7 +32,7 @@ var ErrClosed = errors.New("the validator is closed")
 
 // Judge implements [work.Validator]. It may be called concurrently.
 func (c *Command) Judge(ctx context.Context, u work.Unit, answers []work.Answer) (work.Judgement, error) {
-	return judge(ctx, u, answers, c.computes, c.ask)
+	return Judge(ctx, u, answers, c.computes, c.ask)
 }
 
 func (c *Command) ask(ctx context.Context, input json.RawMessage, results []json.RawMessage) (json.RawMessage, error) {

@@ -12,16 +12,16 @@ import (
 	"github.com/batchain/batchain/work"
 )
 
-// asker has somebody judge results. It returns the value that is to be believed,
+// Asker has somebody judge results. It returns the value that is to be believed,
 // or nil when they prove nothing.
-type asker func(ctx context.Context, input json.RawMessage, results []json.RawMessage) (json.RawMessage, error)
+type Asker func(ctx context.Context, input json.RawMessage, results []json.RawMessage) (json.RawMessage, error)
 
 // ErrNotGiven means that a validator believes what no bee said.
 var ErrNotGiven = errors.New("the validator names a value that no bee gave")
 
-// judge shows the answers that can be shown, and makes a judgement of what is
-// said of them.
-func judge(ctx context.Context, u work.Unit, answers []work.Answer, computes bool, ask asker) (work.Judgement, error) {
+// Judge shows the answers that can be shown, and makes a judgement of what is
+// said of them. With computes the value may be any.
+func Judge(ctx context.Context, u work.Unit, answers []work.Answer, computes bool, ask Asker) (work.Judgement, error) {
 	var results []json.RawMessage
 	for _, a := range answers {
 		if isJSON(a.Output) {

@@ -22,7 +22,7 @@ type Module struct {
 
 // Judge implements [work.Validator]. It may be called concurrently.
 func (m *Module) Judge(ctx context.Context, u work.Unit, answers []work.Answer) (work.Judgement, error) {
-	return judge(ctx, u, answers, m.Computes, m.ask)
+	return Judge(ctx, u, answers, m.Computes, m.ask)
 }
 
 // question is the input of the module, and verdict its result.

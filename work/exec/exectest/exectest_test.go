@@ -53,6 +53,17 @@ func TestWorkerInPython(t *testing.T) {
 	exectest.CheckWorker(t, exectest.Worker{Argv: python(t, "worker.py"), Inputs: inputs, Bad: bad})
 }
 
+func TestWorkerInPerl(t *testing.T) {
+	perl, err := osexec.LookPath("perl")
+	if err == nil {
+		err = osexec.Command(perl, "-MJSON::PP", "-e", "1").Run()
+	}
+	if err != nil {
+		t.Skip("skipped: there is no perl with JSON::PP here")
+	}
+	exectest.CheckWorker(t, exectest.Worker{Argv: []string{perl, filepath.Join("..", "testdata", "worker.pl")}, Inputs: inputs, Bad: bad})
+}
+
 func TestModuleInGo(t *testing.T) {
 	wasm, err := os.ReadFile(build(t, "worker", "GOOS=wasip1", "GOARCH=wasm"))
 	if err != nil {
@@ -65,14 +76,43 @@ var leibniz = exectest.Source{Context: []byte(`{"units":3,"count":100}`), Result
 
 func TestSourceInGo(t *testing.T) {
 	leibniz := leibniz
-	leibniz.Argv = []string{build(t, "source")}
+	leibniz.Argv = []string{build(t, "source"), filepath.Join(t.TempDir(), "journal")}
 	exectest.CheckSource(t, leibniz)
 }
 
 func TestSourceInPython(t *testing.T) {
 	leibniz := leibniz
-	leibniz.Argv = python(t, "source.py")
+	leibniz.Argv = append(python(t, "source.py"), filepath.Join(t.TempDir(), "journal"))
 	exectest.CheckSource(t, leibniz)
+}
+
+// examplesOf returns the programs of the document that are written in a language.
+func examplesOf(t *testing.T, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "PROTOCOL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var programs []string
+	for _, part := range strings.Split(string(text), "\n```"+language+"\n")[1:] {
+		program, _, _ := strings.Cut(part, "\n```")
+		programs = append(programs, program)
+	}
+	return programs
+}
+
+// The document's own worker keeps to it.
+func TestWorkerOfTheDocument(t *testing.T) {
+	argv := python(t, "")
+	programs := examplesOf(t, "python")
+	if len(programs) != 1 {
+		t.Fatalf("%d programs in Python", len(programs))
+	}
+	argv[1] = filepath.Join(t.TempDir(), "worker.py")
+	if err := os.WriteFile(argv[1], []byte(programs[0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exectest.CheckWorker(t, exectest.Worker{Argv: argv, Inputs: []json.RawMessage{[]byte("7"), []byte("0.5")}, Bad: []byte(`"x"`)})
 }
 
 // TestStranger holds any worker to the protocol: see the package comment.
@@ -87,4 +127,19 @@ func TestStranger(t *testing.T) {
 		w.Bad = json.RawMessage(text)
 	}
 	exectest.CheckWorker(t, w)
+}
+
+// TestStrangeSource holds any source to the protocol: $BATCHAIN_SOURCE is its
+// command line, $BATCHAIN_CONTEXT its context. It makes at least one unit, and
+// believes results when all are the same.
+func TestStrangeSource(t *testing.T) {
+	argv := strings.Fields(os.Getenv("BATCHAIN_SOURCE"))
+	if len(argv) == 0 {
+		t.Skip("skipped: no $BATCHAIN_SOURCE")
+	}
+	s := exectest.Source{Argv: argv, Result: []byte("1"), Other: []byte("2")}
+	if text := os.Getenv("BATCHAIN_CONTEXT"); text != "" {
+		s.Context = json.RawMessage(text)
+	}
+	exectest.CheckSource(t, s)
 }

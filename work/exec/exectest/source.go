@@ -7,7 +7,7 @@ import (
 )
 
 // Source is a source to be tested: one that makes at least one unit and then
-// ends, and believes results when all are the same.
+// ends, and believes results when all are the same, whatever the input.
 type Source struct {
 	Argv    []string
 	Context json.RawMessage // told in hello; nil: none
@@ -21,8 +21,10 @@ const maxUnits = 10_000
 // CheckSource runs all tests of a source.
 func CheckSource(t *testing.T, s Source) {
 	t.Run("units", s.units)
+	t.Run("units again", s.unitsAgain)
 	t.Run("verdicts", s.verdicts)
 	t.Run("chunks", s.chunks)
+	t.Run("what failed", s.failures)
 	t.Run("stop", func(t *testing.T) {
 		session := s.begin(t)
 		session.send(`{"type":"stop"}`)
@@ -40,19 +42,48 @@ func (s Source) begin(t *testing.T) *session {
 	return Worker{Argv: s.Argv, Context: s.Context}.begin(t)
 }
 
+// unit asks for a unit and returns the answer, "none" among them.
+func (s *session) unit(id, seq int) line {
+	s.t.Helper()
+	s.send(fmt.Sprintf(`{"type":"next","id":%d,"seq":%d}`, id, seq))
+	l := s.next()
+	if l.ID != id || (l.Type != "none" && (l.Type != "unit" || l.Input == nil)) {
+		s.t.Fatalf("want none, or a unit with an input, with id %d, got %.200q", id, l.text)
+	}
+	return l
+}
+
 // units: it makes some, each with an input, and says when there are no more.
 func (s Source) units(t *testing.T) {
 	session := s.begin(t)
-	for id := 1; id < maxUnits; id++ {
-		session.send(fmt.Sprintf(`{"type":"next","id":%d}`, id))
-		switch l := session.next(); {
-		case l.ID == id && l.Type == "none" && id > 1:
+	for seq := range maxUnits {
+		if session.unit(seq+1, seq).Type == "none" {
+			if seq == 0 {
+				t.Fatal("it makes no unit")
+			}
 			return
-		case l.ID != id || l.Type != "unit" || l.Input == nil:
-			t.Fatalf("want a unit with id %d and an input, got %.200q", id, l.text)
 		}
 	}
 	t.Fatalf("no end after %d units", maxUnits)
+}
+
+// unitsAgain: started again it is asked for the unit that comes next, and makes
+// the one that it would have made.
+func (s Source) unitsAgain(t *testing.T) {
+	first := s.begin(t)
+	var inputs []string
+	for len(inputs) < 3 {
+		l := first.unit(len(inputs)+1, len(inputs))
+		if l.Type == "none" {
+			break
+		}
+		inputs = append(inputs, string(l.Input))
+	}
+	for seq, want := range inputs {
+		if l := s.begin(t).unit(1, seq); string(l.Input) != want {
+			t.Errorf("unit %d was %s, and is %s when it is the first that is asked for", seq, want, l.Input)
+		}
+	}
 }
 
 // verdicts: results that agree are believed, others are not.
@@ -66,7 +97,7 @@ func (s Source) verdicts(t *testing.T) {
 		{fmt.Sprintf("[%s]", s.Other), true},
 		{fmt.Sprintf("[%s,%s,%s]", s.Result, s.Other, s.Result), false},
 	} {
-		session.send(fmt.Sprintf(`{"type":"validate","id":%d,"results":%s}`, n+1, test.results))
+		session.send(fmt.Sprintf(`{"type":"validate","id":%d,"input":0,"results":%s}`, n+1, test.results))
 		l := session.next()
 		if l.Type != "verdict" || l.ID != n+1 || l.Valid != test.valid || (l.Valid && l.Data == nil) {
 			t.Errorf("of %s: want a verdict with valid %v, got %.200q", test.results, test.valid, l.text)
@@ -79,6 +110,17 @@ func (s Source) chunks(t *testing.T) {
 	session := s.begin(t)
 	for n, seq := range []int{0, 1, 1, 2} {
 		session.send(fmt.Sprintf(`{"type":"chunk","id":%d,"seq":%d,"data":%s}`, n+1, seq, s.Result))
+		if l := session.next(); l.Type != "ok" || l.ID != n+1 {
+			t.Errorf("want ok with id %d, got %.200q", n+1, l.text)
+		}
+	}
+}
+
+// failures: a unit that came to nothing is acknowledged like another.
+func (s Source) failures(t *testing.T) {
+	session := s.begin(t)
+	for n, code := range []string{"failed", "cancelled"} {
+		session.send(fmt.Sprintf(`{"type":"chunk","id":%d,"seq":%d,"code":%q,"message":"why"}`, n+1, n, code))
 		if l := session.next(); l.Type != "ok" || l.ID != n+1 {
 			t.Errorf("want ok with id %d, got %.200q", n+1, l.text)
 		}

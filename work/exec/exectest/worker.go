@@ -2,7 +2,8 @@
 // program in any language, a source of the hive's, or a module. Whoever wrote
 // one runs it from here:
 //
-//	BATCHAIN_WORKER='python3 worker.py' BATCHAIN_INPUT='{"from":0,"count":9}' go test ./work/exec/exectest -run Stranger -v
+//	BATCHAIN_WORKER='python3 worker.py' BATCHAIN_INPUT='{"from":0,"count":9}' go test ./work/exec/exectest -run TestStranger -v
+//	BATCHAIN_SOURCE='python3 source.py' BATCHAIN_CONTEXT='{"units":3,"count":9}' go test ./work/exec/exectest -run TestStrangeSource -v
 package exectest
 
 import (
