@@ -43,10 +43,10 @@ type expressions struct {
 	locking string // for rows that are read to be claimed
 	lock    string // for the cursor
 	bytes   bool   // outputs are bytes, not text
-	marks   bool   // placeholders are "?", not "$1"
+	marks   bool   // parameters are "?", not "$1"
 }
 
-// statements are those of one table. Their placeholders stand in the order of
+// statements are those of one table. Their parameters stand in the order of
 // their numbers, each once.
 type statements struct {
 	fresh, mine, mineAfter string
@@ -67,7 +67,7 @@ func newStatements(c *Config, e expressions) *statements {
 	).Replace
 	write := func(text string) string {
 		if e.marks { // first: names may hold anything
-			text = placeholders.Replace(text)
+			text = parameters.Replace(text)
 		}
 		return fill(text)
 	}
@@ -87,8 +87,8 @@ func newStatements(c *Config, e expressions) *statements {
 	}
 }
 
-// placeholders turns those of PostgreSQL into those of SQLite.
-var placeholders = strings.NewReplacer("$1", "?", "$2", "?", "$3", "?", "$4", "?", "$5", "?", "$6", "?")
+// parameters turns those of PostgreSQL into those of SQLite.
+var parameters = strings.NewReplacer("$1", "?", "$2", "?", "$3", "?", "$4", "?", "$5", "?", "$6", "?")
 
 // state returns the word for what came of a unit.
 func state(s work.GroupState) string {

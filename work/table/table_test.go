@@ -64,11 +64,11 @@ func (p *at) exec(t *testing.T, query string, args ...any) {
 	}
 }
 
-// marks fills names in, and writes placeholders as the database has them.
+// marks fills names in, and writes parameters as the database has them.
 func (p *at) marks(query string) string {
 	n := p.config.Columns
 	if p.config.Driver == SQLite {
-		query = placeholders.Replace(query)
+		query = parameters.Replace(query)
 	}
 	return strings.NewReplacer("TABLE_", p.config.quoted(), "ID_", quote(n.ID), "INPUT_", quote(n.Input), "STATE_", quote(n.State),
 		"OUTPUT_", quote(n.Output), "REASON_", quote(n.Reason), "OWNER_", quote(n.Owner), "SEQ_", quote(n.Seq), "PRIORITY_", quote(n.Priority)).Replace(query)
