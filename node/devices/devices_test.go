@@ -263,6 +263,75 @@ func TestStrangersDoNotKeepDevicesOut(t *testing.T) {
 	}
 }
 
+// TestAdmission counts: so many streams of strangers, so many of one peer, and one
+// with a mark comes in however many strangers there are.
+func TestAdmission(t *testing.T) {
+	marked := who(200)
+	d := &Devices{guests: map[peer.ID]int{}, marked: map[peer.ID]bool{marked: true}}
+	admits := func(p peer.ID) (proved, leave func()) {
+		t.Helper()
+		proved, leave, ok := d.admit(p)
+		if !ok {
+			t.Fatal("refused")
+		}
+		return proved, leave
+	}
+	refuses := func(p peer.ID) {
+		t.Helper()
+		if _, _, ok := d.admit(p); ok {
+			t.Fatal("admitted")
+		}
+	}
+	var proves, leaves []func()
+	for i := range maxUnproven {
+		proved, leave := admits(who(byte(i / maxGuest)))
+		proves, leaves = append(proves, proved), append(leaves, leave)
+	}
+	refuses(who(100))
+	for range maxGuest {
+		_, leave := admits(marked)
+		leaves = append(leaves, leave)
+	}
+	refuses(marked)
+	proves[0]() // no stranger any more, and still a guest
+	_, leave := admits(who(100))
+	refuses(who(101))
+	refuses(who(0))
+	for _, l := range append(leaves, leave) {
+		l()
+	}
+	if len(d.guests) > 0 || d.unproven != 0 {
+		t.Errorf("all have left, and %d guests, %d unproven are counted", len(d.guests), d.unproven)
+	}
+}
+
+// TestAManifestImportedAfterItsDeletion is kept for who imported it, and is not on
+// the list again.
+func TestAManifestImportedAfterItsDeletion(t *testing.T) {
+	w := newTown(t)
+	a, b := w.pair()
+	x, y := a.put("x"), a.put("y")
+	w.equal("they begin equal", []*machine{a, b}, x, y)
+	a.remove(x)
+	w.equal("it is gone", []*machine{a, b}, y)
+	must(t, os.WriteFile(b.manifest(x), manifestOf(t, b.seed, x, "x"), 0o600))
+	later := time.Now().Add(time.Minute)
+	must(t, os.Chtimes(b.manifest(x), later, later))
+	b.Changed()
+	a.put("z")
+	w.await("the next file is there", func() bool { return b.files.Len() == 2 && len(b.cat.Files()) == 2 })
+	if diff, err := b.difference(); err != nil || len(diff.left)+len(diff.unlisted)+len(diff.dead) > 0 {
+		t.Errorf("it is taken for %+v, %v", diff, err)
+	}
+	if _, err := os.Stat(b.manifest(x)); err != nil {
+		t.Errorf("it did not stay: %v", err)
+	}
+	early := time.Unix(1, 0)
+	must(t, os.Chtimes(b.manifest(x), early, early))
+	b.Changed()
+	w.await("one from before goes", func() bool { _, err := os.Stat(b.manifest(x)); return os.IsNotExist(err) })
+}
+
 // TestUpdatesOfTheListAreAuthenticated: what was not made with the key does not
 // get into the list, even by way of a device.
 func TestUpdatesOfTheListAreAuthenticated(t *testing.T) {
