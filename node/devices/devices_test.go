@@ -140,6 +140,22 @@ func TestAListThatForgetsDeletesNothing(t *testing.T) {
 	w.equal("and is still there", []*machine{a, b}, x, y)
 }
 
+// TestADeviceThatDoesNotAnswer, though its stream for the list stands, holds up
+// nobody else.
+func TestADeviceThatDoesNotAnswer(t *testing.T) {
+	w := newTown(t)
+	a, b := w.pair()
+	c := w.machine(a.seed)
+	c.on()
+	w.await("all see all", func() bool { return a.Seen() == 2 && b.Seen() == 2 && c.Seen() == 2 })
+	c.host.SetStreamHandler(ProtocolID("test"), func(s network.Stream) { _ = s.Reset() })
+	x := a.put("x")
+	w.equal("the others go on", []*machine{a, b}, x)
+	c.off()
+	c.on()
+	w.equal("and so does it when it answers", []*machine{a, b, c}, x)
+}
+
 // TestAnEmptyMachineWithTheKey gets everything, under a new identity or its old one.
 func TestAnEmptyMachineWithTheKey(t *testing.T) {
 	w := newTown(t)

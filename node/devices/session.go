@@ -214,6 +214,16 @@ func (d *Devices) exit(p peer.ID, mine *session) {
 	d.Look()
 }
 
+// part ends the session with a device, if there is one; it may begin anew.
+func (d *Devices) part(p peer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.sessions[p]; s != nil {
+		s.equal = false
+		s.cancel()
+	}
+}
+
 // partners are the devices that this one's list is equal with.
 func (d *Devices) partners() []peer.ID {
 	d.mu.Lock()
