@@ -112,14 +112,8 @@ func (l *Labour) serveOnce(ctx context.Context, h *hive.Hive, p *project) error 
 	if err != nil {
 		return err
 	}
-	if s.State <= hive.Paused || p.Feed.Kind == feedSource {
-		handlers, done, err := p.handlers(ctx, l.log)
-		if err != nil {
-			return err
-		}
-		err = h.Serve(ctx, p.Project.Name, handlers)
-		done()
-		if err != nil {
+	if s.State <= hive.Paused || p.Feed.Kind == feedSource || p.Feed.stored() {
+		if err := l.serveHandlers(ctx, h, p); err != nil {
 			return err
 		}
 	}
@@ -127,6 +121,28 @@ func (l *Labour) serveOnce(ctx context.Context, h *hive.Hive, p *project) error 
 		return l.publish(ctx, h, p)
 	}
 	return nil
+}
+
+// serveHandlers does what the project's own programs, files and stores are for.
+func (l *Labour) serveHandlers(ctx context.Context, h *hive.Hive, p *project) error {
+	handlers, done, err := p.handlers(ctx, l.log)
+	if err != nil {
+		return err
+	}
+	defer done()
+	v, end, err := p.validator(l.cfg.Dir, l.log)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		handlers.Validator = v
+	}
+	if p.Feed.stored() {
+		err = l.serveStore(ctx, h, p, handlers)
+	} else {
+		err = h.Serve(ctx, p.Project.Name, handlers)
+	}
+	return errors.Join(err, end())
 }
 
 func (l *Labour) setTrouble(p *project, err error) {

@@ -31,8 +31,10 @@ type spec struct {
 	Version int          `json:"version"`
 	Project work.Project `json:"project"`
 	Total   int64        `json:"total"` // units; -1: not known
-	Feed    feed         `json:"feed"`
+	Feed    feedSpec     `json:"feed"`
 	Publish bool         `json:"publish,omitempty"` // the results become a file of the mesh
+
+	Validator *validatorSpec `json:"validator,omitempty"`
 }
 
 // draft is a project that was read from its file, and what belongs to it.
@@ -40,6 +42,8 @@ type draft struct {
 	spec
 	blobs [][]byte // what bees fetch by hash: the module, files and manifests
 	units []byte   // for units.jsonl; nil: there is none
+
+	validator []byte // a module; nil: there is none
 }
 
 // maxProjectFile bounds PROJECT.toml, maxUnitsFile the inputs beside it.
@@ -114,8 +118,8 @@ func (f *projectFile) draft(ctx context.Context, at from) (*draft, error) {
 	if f.Priority > work.MaxPriority {
 		return nil, fmt.Errorf("priority %d, at most %d is allowed", f.Priority, work.MaxPriority)
 	}
-	if d.Project.Policy.Rule == work.Custom && d.Feed.Kind != feedSource {
-		return nil, errors.New(`rule "custom" needs a source that judges`)
+	if err := f.judge(ctx, d, at); err != nil {
+		return nil, err
 	}
 	return d, d.Project.Validate()
 }
@@ -123,21 +127,25 @@ func (f *projectFile) draft(ctx context.Context, at from) (*draft, error) {
 // feed says where the units come from.
 func (f *projectFile) feed(ctx context.Context, d *draft, at from) error {
 	ways := 0
-	for _, given := range []bool{f.Units != nil, f.Count != nil, f.Range != nil, len(f.Source) > 0} {
+	for _, given := range []bool{f.Units != nil, f.Count != nil, f.Range != nil, len(f.Source) > 0, f.Table != nil, f.Spool != nil} {
 		if given {
 			ways++
 		}
 	}
 	if ways != 1 {
-		return errors.New("one of units, count, range and source is needed")
+		return errors.New("one of units, count, range, source, table and spool is needed")
 	}
 	switch {
 	case f.Count != nil:
-		d.Feed, d.Total = feed{Kind: feedCount}, int64(*f.Count)
+		d.Feed, d.Total = feedSpec{Kind: feedCount}, int64(*f.Count)
 	case f.Range != nil:
 		return f.Range.feed(d)
+	case f.Table != nil:
+		return f.Table.feed(ctx, d, at.dir)
+	case f.Spool != nil:
+		return f.Spool.feed(d, at.dir)
 	case len(f.Source) > 0:
-		d.Feed, d.Total = feed{Kind: feedSource, Argv: f.Source, Dir: at.dir}, -1
+		d.Feed, d.Total = feedSpec{Kind: feedSource, Argv: f.Source, Dir: at.dir}, -1
 	default:
 		return f.inputs(ctx, d, at)
 	}
@@ -161,7 +169,7 @@ func (r *rangeFile) feed(d *draft) error {
 	if units > maxUnits || r.From+r.Count < r.From {
 		return fmt.Errorf("a range of %d units, at most %d are taken", units, int64(maxUnits))
 	}
-	d.Feed, d.Total = feed{Kind: feedRange, From: r.From, Count: r.Count, Step: r.Step}, int64(units)
+	d.Feed, d.Total = feedSpec{Kind: feedRange, From: r.From, Count: r.Count, Step: r.Step}, int64(units)
 	return nil
 }
 
@@ -193,7 +201,7 @@ func (f *projectFile) inputs(ctx context.Context, d *draft, at from) error {
 		return err
 	}
 	sum := sumOf(lines)
-	d.units, d.Feed, d.Total = lines, feed{Kind: feedFile, Sum: sum[:]}, count
+	d.units, d.Feed, d.Total = lines, feedSpec{Kind: feedFile, Sum: sum[:]}, count
 	return nil
 }
 
@@ -276,6 +284,11 @@ func (d *draft) save(dir string) error {
 	defer os.RemoveAll(temp) // gone already when all went well
 	if d.units != nil {
 		if err := writeDurable(filepath.Join(temp, unitsFile), d.units); err != nil {
+			return err
+		}
+	}
+	if d.validator != nil {
+		if err := writeDurable(filepath.Join(temp, validatorModule), d.validator); err != nil {
 			return err
 		}
 	}

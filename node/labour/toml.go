@@ -32,8 +32,9 @@ The units, by one of these:
   units = [1, "a", {n=2}]  the inputs themselves
   count = 100              the inputs 0 to 99
   range = { from = 0, count = 1000, step = 100 }   the inputs {"from":0,"count":100} and so on
-  source = ["python3", "source.py"]   a program that makes them, see go doc ./work/exec; it gets the results,
+  source = ["python3", "source.py"]   a program that makes them, see work/exec/PROTOCOL.md; it gets the results,
                            and judges them with rule = "custom"
+  [table] or [spool]       rows of a database, or files in a folder: below
 
 A module, a file of units and the files below may be files of the mesh: "mesh:REF". Volunteers get what reads them.
 
@@ -62,6 +63,23 @@ How much of the volunteers it gets, and how long a unit may take:
   checks = 0.05            share of spot checks; below 0: none
   loose = false            fuel need not be the same
 
+[table]                    rows are units and get their results; go doc ./work/table says which columns
+  driver = "postgres"      or "sqlite"
+  database = "postgres://user@host/db"   an address as libpq knows it; of sqlite, the path of the file
+  name = "jobs"            the table, of postgres also "schema.jobs"
+  once = false             the project ends when no row is left; otherwise it waits for more
+  columns = { id = "id", input = "input", priority = "rank" }   other names than the usual ones
+
+[spool]                    files that are dropped in DIR/in are units; go doc ./work/spool
+  dir = "spool"            results come into DIR/done, what fails into DIR/failed
+  once = false
+  settle = "2s"            a file that was written in place is taken when it has not changed so long
+
+[validator]                judges, with rule = "custom"; see work/exec/PROTOCOL.md
+  command = ["python3", "judge.py"]   a program of this machine, or
+  module = "judge.wasm"    a module, in the sandbox
+  computes = false         true: it may name a value that no volunteer gave
+
 [limits]                   of one unit
   fuel = 1000000000000     instructions of a module; 0: not counted
   memory = "256MiB"
@@ -71,22 +89,25 @@ How much of the volunteers it gets, and how long a unit may take:
 
 // projectFile is PROJECT.toml.
 type projectFile struct {
-	Name     string            `toml:"name"`
-	Module   string            `toml:"module"`
-	Command  string            `toml:"command"`
-	Context  any               `toml:"context"`
-	Results  string            `toml:"results"`
-	Files    map[string]string `toml:"files"`
-	Units    any               `toml:"units"`
-	Count    *uint64           `toml:"count"`
-	Range    *rangeFile        `toml:"range"`
-	Source   []string          `toml:"source"`
-	Weight   uint32            `toml:"weight"`
-	Priority uint8             `toml:"priority"`
-	Lease    span              `toml:"lease"`
-	Deadline span              `toml:"deadline"`
-	Policy   policyFile        `toml:"policy"`
-	Limits   limitsFile        `toml:"limits"`
+	Name      string            `toml:"name"`
+	Module    string            `toml:"module"`
+	Command   string            `toml:"command"`
+	Context   any               `toml:"context"`
+	Results   string            `toml:"results"`
+	Files     map[string]string `toml:"files"`
+	Units     any               `toml:"units"`
+	Count     *uint64           `toml:"count"`
+	Range     *rangeFile        `toml:"range"`
+	Source    []string          `toml:"source"`
+	Weight    uint32            `toml:"weight"`
+	Priority  uint8             `toml:"priority"`
+	Lease     span              `toml:"lease"`
+	Deadline  span              `toml:"deadline"`
+	Table     *tableFile        `toml:"table"`
+	Spool     *spoolFile        `toml:"spool"`
+	Validator *validatorFile    `toml:"validator"`
+	Policy    policyFile        `toml:"policy"`
+	Limits    limitsFile        `toml:"limits"`
 }
 
 type rangeFile struct {
@@ -130,6 +151,9 @@ func (s *span) UnmarshalText(text []byte) error {
 	*s = span(d)
 	return nil
 }
+
+// MarshalText writes it.
+func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
 
 // size is a number of bytes, written 256MiB.
 type size uint64

@@ -73,7 +73,7 @@ wall = "5s"
 	if p.Name != "all" || p.Weight != 3 || p.Lease != 90*time.Second || p.Deadline != 2*time.Hour || d.Total != 3 {
 		t.Errorf("%+v", p)
 	}
-	if want := (feed{Kind: feedRange, Priority: 2, From: 5, Count: 25, Step: 10}); d.Feed.Kind != want.Kind || d.Feed.From != 5 || d.Feed.Priority != 2 {
+	if want := (feedSpec{Kind: feedRange, Priority: 2, From: 5, Count: 25, Step: 10}); d.Feed.Kind != want.Kind || d.Feed.From != 5 || d.Feed.Priority != 2 {
 		t.Errorf("feed %+v", d.Feed)
 	}
 	sum := sumOf(guesttest.Square())
@@ -129,8 +129,8 @@ func TestProjectFileMistakes(t *testing.T) {
 		"no toml":           {"name = \n", ProjectFile + ":1:", control.ExitConfig},
 		"duration":          {head + "count = 1\nlease = 'soon'\n", "no duration", control.ExitConfig},
 		"size":              {head + "count = 1\n[limits]\nmemory = 'much'\n", "no size", control.ExitConfig},
-		"no units":          {head, "one of units, count, range and source", control.ExitConfig},
-		"units twice":       {head + "count = 1\nsource = ['x']\n", "one of units, count, range and source", control.ExitConfig},
+		"no units":          {head, "one of units, count, range, source, table and spool", control.ExitConfig},
+		"units twice":       {head + "count = 1\nsource = ['x']\n", "one of units, count, range, source, table and spool", control.ExitConfig},
 		"units of a number": {head + "units = 5\n", "neither the name of a file nor a list", control.ExitConfig},
 		"no program":        {"name = 'a'\ncount = 1\n", "one of module and command", control.ExitConfig},
 		"two programs":      {head + "command = 'x'\ncount = 1\n", "one of module and command", control.ExitConfig},

@@ -20,8 +20,8 @@ import (
 	"github.com/batchain/batchain/work/validator"
 )
 
-// feed says where the units of a project come from.
-type feed struct {
+// feedSpec says where the units of a project come from.
+type feedSpec struct {
 	Kind     string   `json:"kind"`
 	Priority uint8    `json:"priority,omitempty"`
 	From     uint64   `json:"from,omitempty"`  // of a range
@@ -30,6 +30,9 @@ type feed struct {
 	Sum      []byte   `json:"sum,omitempty"`   // SHA-256 of the file
 	Argv     []string `json:"argv,omitempty"`  // of a source
 	Dir      string   `json:"dir,omitempty"`   // where the source runs
+
+	Table *tableFile `json:"table,omitempty"`
+	Spool *spoolFile `json:"spool,omitempty"`
 }
 
 // The kinds of feeds.
@@ -60,12 +63,13 @@ func (p *project) handlers(ctx context.Context, log *slog.Logger) (owner hive.Ha
 		if err != nil {
 			return owner, nil, err
 		}
-		program := &sourceProgram{source: s, priority: p.Feed.Priority}
+		program := &sourceProgram{source: s, priority: p.Feed.Priority, computes: p.Validator != nil && p.Validator.Computes}
 		owner = hive.Handlers{Source: program, Datachunk: program.deliver, Consumer: "source"}
 		if p.Project.Policy.Rule == work.Custom {
 			owner.Validator = program
 		}
 		done = func() { _ = s.Close() } // it always returns nil
+	case feedTable, feedSpool: // they come from the store
 	default:
 		return owner, nil, fmt.Errorf("units of kind %q are not known", p.Feed.Kind)
 	}
@@ -89,7 +93,7 @@ func (s numbered) Next(_ context.Context, n uint64) (work.Unit, error) {
 }
 
 // part is a part of a range.
-func (f *feed) part(n uint64) any {
+func (f *feedSpec) part(n uint64) any {
 	return struct {
 		From  uint64 `json:"from"`
 		Count uint64 `json:"count"`

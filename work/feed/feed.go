@@ -40,6 +40,9 @@ type Config struct {
 	Ahead int
 	// Poll is how often a store that had nothing is asked again, 1 s.
 	Poll time.Duration
+	// Trouble, when not nil, is told why the feed has to wait, and nil when it
+	// goes on. It must not block.
+	Trouble func(error)
 	// Timeout is how long one step of the store may take, 1 min.
 	Timeout time.Duration
 
@@ -66,6 +69,9 @@ func Run(ctx context.Context, config Config) error {
 	config.Timeout = cmp.Or(config.Timeout, time.Minute)
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Trouble == nil {
+		config.Trouble = func(error) {}
 	}
 	f := &feeder{Config: config, metrics: newMetrics(config.Project)}
 	f.Logger = f.Logger.With("project", f.Project)

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -50,9 +51,11 @@ func (f *feeder) try(ctx context.Context, what string, do func() error, passing 
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
 		troubles++
 		f.metrics.troubles.Inc()
+		f.Trouble(fmt.Errorf("%s: %w", what, err))
 		f.Logger.Warn("Feed has to wait", "step", what, "pause", pause, "err", err)
 	}))
 	if err == nil && troubles > 0 {
+		f.Trouble(nil)
 		f.Logger.Info("Feed goes on", "step", what, "tries", troubles+1)
 	}
 	return err

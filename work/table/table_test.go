@@ -188,7 +188,7 @@ func testNumbers(t *testing.T, p *at) {
 		t.Errorf("claimed %s, want %s", got, want)
 	}
 	chunks := []work.Datachunk{
-		{Seq: 0, Key: "1003", State: work.Valid, Output: []byte(`{"a":1}`)},
+		{Seq: 0, Key: "1003", State: work.Valid, Output: []byte(`[1]`)},
 		{Seq: 1, Key: "1002", State: work.Failed, Reason: "a zero \x00 byte, and \xff"},
 		{Seq: 2, Key: "no number", State: work.Valid, Output: []byte("1")},
 		{Seq: 3, Key: "99", State: work.Valid, Output: []byte("1")},
@@ -203,7 +203,7 @@ func testNumbers(t *testing.T, p *at) {
 		}
 	}
 	for name, want := range map[string]string{
-		"1003": `done {"a":1}`, "1002": "failed a zero ? byte, and ?", "1001": "cancelled " + strings.Repeat("ä", maxReason/2), "1005": " ",
+		"1003": "done [1]", "1002": "failed a zero ? byte, and ?", "1001": "cancelled " + strings.Repeat("ä", maxReason/2), "1005": " ",
 	} {
 		if state, text := p.Outcome(t, name); state+" "+text != want {
 			t.Errorf("row %s is %s %s", name, state, text)
