@@ -102,7 +102,7 @@ func TestKilled(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(string(p), "in"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	feedtest.CheckKilled(t, p, string(p), count, kills)
+	feedtest.CheckKilled(t, p, string(p), count, kills, nil)
 	for dir, want := range map[string]int{"in": 0, "busy": 0, "done": 2 * count, "failed": 0} {
 		if entries, err := os.ReadDir(filepath.Join(string(p), dir)); err != nil || len(entries) != want {
 			t.Errorf("%s has %d files, want %d: %v", dir, len(entries), want, err)

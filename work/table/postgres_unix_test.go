@@ -147,8 +147,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("outputs", func(t *testing.T) { testOutputs(t, s) })
 	t.Run("misfits", func(t *testing.T) { testPostgresMisfits(t, s) })
 	t.Run("killed", func(t *testing.T) {
-		p := s.make(t, "text", "bytea")
-		checkKilled(t, p, Postgres+" "+p.config.DSN)
+		checkKilled(t, s.make(t, "text", "bytea"), nil)
 	})
 	t.Run("gone and back", func(t *testing.T) { testGoneAndBack(t, s) })
 }
@@ -213,15 +212,10 @@ func testPostgresMisfits(t *testing.T, s *server) {
 // testGoneAndBack: the database is killed again and again, and so are hive and
 // bees; what is claimed and written is whole.
 func testGoneAndBack(t *testing.T, s *server) {
-	p := s.make(t, "text", "bytea")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range 5 {
+	checkKilled(t, s.make(t, "text", "bytea"), func() {
+		for range 4 {
 			s.stop("immediate")
 			s.start()
 		}
-	}()
-	checkKilled(t, p, Postgres+" "+p.config.DSN)
-	<-done
+	})
 }

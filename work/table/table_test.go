@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,11 @@ import (
 
 func TestMain(m *testing.M) {
 	feedtest.Main(m, func(where string) (feedtest.Store, error) {
-		driver, dsn, _ := strings.Cut(where, " ")
-		return Open(testConfig(driver, dsn))
+		var c Config
+		if err := json.Unmarshal([]byte(where), &c); err != nil {
+			return nil, err
+		}
+		return Open(c)
 	})
 }
 
@@ -120,19 +124,25 @@ func onLite(t *testing.T) feedtest.Place {
 func TestSQLite(t *testing.T) { feedtest.Check(t, onLite) }
 
 func TestSQLiteKilled(t *testing.T) {
-	path := liteFile(t)
-	p := makeTable(t, testConfig(SQLite, path), "text", "blob")
-	checkKilled(t, p, SQLite+" "+path)
+	p := makeTable(t, testConfig(SQLite, liteFile(t)), "text", "blob")
+	checkKilled(t, p, nil)
 }
 
 // checkKilled counts how often each row became done, besides.
-func checkKilled(t *testing.T, p *at, where string) {
+func checkKilled(t *testing.T, p *at, meanwhile func()) {
+	t.Helper()
+	c := p.config
+	c.Logger = nil
+	where, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	count, kills := 1000, 15
 	if testing.Short() {
 		count, kills = 300, 5
 	}
 	logDone(t, p)
-	feedtest.CheckKilled(t, p, where, count, kills)
+	feedtest.CheckKilled(t, p, string(where), count, kills, meanwhile)
 	var rows, distinct int
 	if err := p.db.QueryRow(`SELECT count(*), count(DISTINCT name) FROM written`).Scan(&rows, &distinct); err != nil {
 		t.Fatal(err)

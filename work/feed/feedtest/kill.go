@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,17 +45,24 @@ func victim(dir, where string, open func(string) (Store, error)) error {
 	}
 	defer store.Close()
 	fmt.Println("begin")
-	w := world{dir: dir, bees: 3, config: feed.Config{Once: true, Poll: 10 * time.Millisecond, Ahead: 100}}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	w := world{dir: dir, bees: 3, config: feed.Config{Once: true, Poll: 10 * time.Millisecond, Ahead: 100, Logger: log}}
 	return w.live(context.Background(), store)
 }
 
 // CheckKilled inserts units, and kills a process with hive, bees and feed at random
 // moments, until it is let come to its end; then every unit has come to what it
-// must. The process opens the store at where, see [Main].
-func CheckKilled(t *testing.T, p Place, where string, count, kills int) {
+// must. The process opens the store at where, see [Main]; meanwhile, which may be
+// nil, runs beside it.
+func CheckKilled(t *testing.T, p Place, where string, count, kills int, meanwhile func()) {
 	t.Helper()
 	r := &trial{Place: p}
 	r.insert(t, 0, count)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	if meanwhile != nil {
+		beside.Go(meanwhile)
+	}
 	dir := filepath.Join(t.TempDir(), "hive")
 	killed := 0
 	for start := 0; ; start++ {
@@ -70,6 +79,7 @@ func CheckKilled(t *testing.T, p Place, where string, count, kills int) {
 		killed++
 	}
 	t.Logf("killed %d times", killed)
+	beside.Wait()
 	r.expectSquares(t, 0, count)
 }
 
