@@ -102,7 +102,12 @@ func (l *Labour) show(ctx context.Context, h *hive.Hive, name string) (control.P
 	if err != nil {
 		return control.Project{}, workFault(err, name)
 	}
-	return l.standing(s), nil
+	p := l.standing(s)
+	caught, err := h.Caught(ctx, name)
+	for _, b := range caught {
+		p.Caught = append(p.Caught, b.String())
+	}
+	return p, err
 }
 
 // standing is how a project stands, in the words of the local API.
@@ -111,9 +116,6 @@ func (l *Labour) standing(s hive.Status) control.Project {
 		Name: s.Project.Name, State: s.State.String(), Program: programText(&s.Project.Program), Rule: ruleName(s.Project.Policy.Rule),
 		Total: -1, Made: s.Made, Valid: s.Valid, Failed: s.Failed, Cancelled: s.Cancelled,
 		Open: s.Open, Active: s.Active, Attempts: s.Begun, Checks: s.Checks, EtaS: -1,
-	}
-	for _, b := range s.Caught {
-		p.Caught = append(p.Caught, b.String())
 	}
 	if s.Sealed {
 		p.Total = int64(s.Made)

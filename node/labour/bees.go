@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -90,7 +91,8 @@ func (l *Labour) drop(id peer.ID) {
 	delete(l.bees, id)
 }
 
-// wanted are the hives to work for, in an order that stays.
+// wanted are the hives to work for, in an order that stays and is another one in
+// every node: where there are more than it has bees for, others take the rest.
 func (l *Labour) wanted(wish *Wish) []peer.ID {
 	var ids []peer.ID
 	switch {
@@ -113,7 +115,9 @@ func (l *Labour) wanted(wish *Wish) []peer.ID {
 			ids = append(ids, l.cfg.Host.ID())
 		}
 	}
-	slices.Sort(ids)
+	self := l.cfg.Host.ID()
+	rank := func(id peer.ID) string { h := sha256.Sum256([]byte(self + id)); return string(h[:]) }
+	slices.SortFunc(ids, func(a, b peer.ID) int { return strings.Compare(rank(a), rank(b)) })
 	return slices.Compact(ids)
 }
 

@@ -48,8 +48,8 @@ func (l *Labour) openHive(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	for _, p := range found {
-		if err := l.begin(ctx, h, group, p); err != nil {
-			return err
+		if err := l.begin(ctx, h, group, p); err != nil { // the others go on
+			l.log.Error("project is not taken up", "project", p.Project.Name, "err", err)
 		}
 	}
 	return nil

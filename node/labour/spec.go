@@ -305,7 +305,7 @@ func (d *draft) save(dir string) error {
 const newPrefix = ".new-"
 
 // loadProjects reads the folders of all projects, and removes what a killed
-// node left of one.
+// node left of one. One that cannot be read is told of and left alone.
 func (l *Labour) loadProjects() ([]*project, error) {
 	entries, err := os.ReadDir(l.projectsDir())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -325,7 +325,8 @@ func (l *Labour) loadProjects() ([]*project, error) {
 		}
 		s, err := loadSpec(dir)
 		if err != nil {
-			return nil, err
+			l.log.Error("project is not taken up", "folder", dir, "err", err)
+			continue
 		}
 		all = append(all, &project{spec: s, dir: dir})
 	}

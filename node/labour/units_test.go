@@ -137,6 +137,9 @@ func TestHalfAProjectIsNone(t *testing.T) {
 	if err == nil {
 		err = os.MkdirAll(filepath.Join(l.projectsDir(), newPrefix+"123"), 0o700)
 	}
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(l.projectsDir(), "unreadable"), 0o700)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/wire"
@@ -221,12 +222,7 @@ type Status struct {
 	Waiting   int    // open units that wait for another bee
 	Begun     uint64 // attempts handed out, spot checks included
 	Checks    uint64 // spot checks handed out
-	// Caught are bees that gave wrong results, at most 64. Only [Hive.Show] tells.
-	Caught []peer.ID
 }
-
-// maxCaught bounds the bees that a [Status] names.
-const maxCaught = 64
 
 // Projects returns how all projects stand, by name.
 func (h *Hive) Projects(ctx context.Context) ([]Status, error) {
@@ -248,26 +244,40 @@ func (h *Hive) Show(ctx context.Context, name string) (Status, error) {
 		if err != nil {
 			return Status{}, err
 		}
-		s := p.status()
-		s.Caught = t.wrongdoers(p)
-		return s, t.err
+		return p.status(), nil
 	})
 }
 
-// wrongdoers reads which bees gave wrong results of a project's program.
-func (t *turn) wrongdoers(p *project) (bees []peer.ID) {
-	prefix := reputationKey(p.program, "")
-	t.fail(prefix[:1], each(t.txn, prefix, func(key, row []byte) error {
-		var r work.Reputation
-		if err := decodeRow(row, &r); err != nil {
-			return err
+// maxCaught bounds the bees that [Hive.Caught] names.
+const maxCaught = 64
+
+// Caught returns bees that gave wrong results of a project's program, at most 64;
+// [work.ErrDatabaseNotFound] when there is no project of that name.
+func (h *Hive) Caught(ctx context.Context, name string) (bees []peer.ID, err error) {
+	program, err := ask(ctx, h, 0, func(t *turn) (work.ProgramID, error) {
+		p, err := t.named(name)
+		if err != nil {
+			return work.ProgramID{}, err
 		}
-		if r.Wrong > 0 && len(bees) < maxCaught {
-			bees = append(bees, peer.ID(key[len(prefix):]))
-		}
-		return nil
-	}))
-	return bees
+		return p.program, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	prefix := reputationKey(program, "")
+	err = h.view(func(txn *badger.Txn) error {
+		return each(txn, prefix, func(key, row []byte) error {
+			var r work.Reputation
+			if err := decodeRow(row, &r); err != nil {
+				return err
+			}
+			if r.Wrong > 0 && len(bees) < maxCaught {
+				bees = append(bees, peer.ID(key[len(prefix):]))
+			}
+			return nil
+		})
+	})
+	return bees, err
 }
 
 func (p *project) status() Status {
