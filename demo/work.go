@@ -39,7 +39,7 @@ const (
 )
 
 // honest is how many bees do as they are told.
-const honest = 3
+const honest = 4
 
 // working plays a workgroup: a hive, honest bees, and one that cheats.
 func working(ctx context.Context, s *stage) error {

@@ -152,7 +152,7 @@ func (c *cache) path(ctx context.Context, f *work.File, from modules) (string, e
 	if err := c.makeRoom(int64(f.Size)); err != nil {
 		return "", err
 	}
-	data, err := from.Module(ctx, sumFrom(f.Hash))
+	data, err := fetch(ctx, from, sumFrom(f.Hash))
 	if err != nil {
 		return "", err
 	}

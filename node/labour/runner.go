@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/batchain/batchain/wire"
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/bee"
 	"github.com/batchain/batchain/work/exec"
@@ -69,12 +70,35 @@ func (r *runner) load(ctx context.Context, p work.Program) error {
 	if p.Kind != work.WASM || len(p.Module) != sha256.Size {
 		return fmt.Errorf("program %s: %w", p.Name, exec.ErrNotLoaded)
 	}
-	wasm, err := r.modules.Module(ctx, [sha256.Size]byte(p.Module))
+	wasm, err := fetch(ctx, r.modules, sumFrom(p.Module))
 	if err != nil {
 		return err
 	}
 	_, err = r.pool.Load(ctx, wasm, p.Limits.Fuel > 0)
 	return err
+}
+
+// How often a module or a file is asked for, and the rest in between.
+const (
+	fetchTries = 3
+	fetchRest  = time.Second
+)
+
+// fetch gets something from the hive; a connection may break at any time.
+func fetch(ctx context.Context, from modules, hash [sha256.Size]byte) (data []byte, err error) {
+	for range fetchTries {
+		data, err = from.Module(ctx, hash)
+		if err == nil || ctx.Err() != nil || errors.Is(err, wire.ErrNotFound) {
+			return data, err
+		}
+		timer := time.NewTimer(fetchRest)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	return nil, err
 }
 
 // programOf is a program as the pool knows it.
