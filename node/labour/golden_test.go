@@ -21,7 +21,7 @@ func TestFormats(t *testing.T) {
 	for name, v := range map[string]any{
 		"project.json": &spec{
 			Version: 1, Total: 12, Publish: true,
-			Feed: feed{Kind: feedRange, Priority: 1, From: 2, Count: 3, Step: 4, Sum: hash, Argv: []string{"a", "b"}, Dir: "/d"},
+			Feed: feedSpec{Kind: feedRange, Priority: 1, From: 2, Count: 3, Step: 4, Sum: hash, Argv: []string{"a", "b"}, Dir: "/d"},
 			Project: work.Project{
 				Name: "n", Weight: 5, Lease: time.Second, Deadline: time.Hour,
 				Program: work.Program{
