@@ -38,7 +38,7 @@ func (n *Node) openGossip(context.Context) error {
 		n.addPart("relied", n.relied.Run)
 	}
 	if n.index != nil {
-		cfg.Store = &roomyStore{gossip.NewBadgerStore(n.index, "gossip", nil), n.indexRoom}
+		cfg.Store = &roomyStore{gossip.NewBadgerStore(n.index.DB, "gossip", nil), n.indexRoom}
 	}
 	if n.members.gossiper, err = gossip.New(cfg); err != nil {
 		return err

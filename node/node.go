@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -41,7 +40,7 @@ type Node struct {
 
 	host      host.Host    // reaches peers behind NATs
 	plain     host.Host    // libp2p's own
-	index     *badger.DB   // nil without storage
+	index     *store.Index // nil without storage
 	store     *store.Store // nil without storage
 	table     *kad.Table
 	broker    *broker.Broker

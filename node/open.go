@@ -73,7 +73,7 @@ func (n *Node) openRouting(context.Context) (err error) {
 		Host: n.host, Mesh: n.cfg.Mesh, Server: n.cfg.server(), Bootstrap: n.bootstrap.next, Logger: n.log.With("part", "kad"),
 	}
 	if n.index != nil {
-		cfg.Datastore = kad.NewDatastore(n.index, "kad", n.indexRoom)
+		cfg.Datastore = kad.NewDatastore(n.index.DB, "kad", n.indexRoom)
 		cfg.Locators = n.locators
 	}
 	if n.table, err = kad.New(cfg); err != nil {

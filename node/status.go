@@ -63,7 +63,7 @@ func (n *Node) openStore(ctx context.Context) (*store.Store, error) {
 		capacity = size / capacityShare
 	}
 	return store.Open(ctx, store.Config{
-		Dir: n.home.shards(), DB: n.index, Capacity: capacity, PerPeer: n.cfg.PerPeer, PerPrefix: n.cfg.PerNetwork, MinFree: min(minFree, size/20),
+		Dir: n.home.shards(), DB: n.index.DB, Capacity: capacity, PerPeer: n.cfg.PerPeer, PerPrefix: n.cfg.PerNetwork, MinFree: min(minFree, size/20),
 		Logger: n.log.With("part", "store"), Registerer: n.registry, Stored: n.stored,
 	})
 }

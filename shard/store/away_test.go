@@ -110,7 +110,7 @@ func TestOpenWithoutTheFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), Config{Dir: h.shards(), DB: db, Capacity: 1 << 30}); !errors.Is(err, ErrAway) {
+	if _, err := Open(t.Context(), Config{Dir: h.shards(), DB: db.DB, Capacity: 1 << 30}); !errors.Is(err, ErrAway) {
 		t.Errorf("open: %v", err)
 	}
 	if left, err := os.ReadDir(h.shards()); err != nil || len(left) != 0 {

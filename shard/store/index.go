@@ -13,12 +13,12 @@ import (
 // transaction on the disk before it counts. A database whose writer syncs only
 // now and then does not do: when other parts write to it, Badger may change
 // its log file between our write and our sync.
-func OpenIndex(dir string) (*badger.DB, error) {
-	db, err := badger.Open(indexOptions(dir))
+func OpenIndex(dir string) (*Index, error) {
+	x, err := openIndex(indexOptions(dir), largeIndex)
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
-	return db, nil
+	return x, nil
 }
 
 // indexOptions bounds what Badger takes. A compaction builds eight tables and
@@ -32,7 +32,7 @@ func indexOptions(dir string) badger.Options {
 		WithSyncWrites(true).
 		WithMemTableSize(8 << 20).
 		WithNumMemtables(2).
-		WithNumCompactors(2). // each wakes twenty times a second; two is the fewest
+		WithNumCompactors(2). // the fewest; see openIndex
 		WithValueLogFileSize(64 << 20).
 		WithBlockCacheSize(0).
 		WithCompression(options.None).

@@ -92,7 +92,7 @@ func TestMetricsAndNotice(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	var told []shard.Locator
 	s, err := Open(t.Context(), Config{
-		Dir: h.shards(), DB: db, Capacity: 1 << 20, Registerer: registry,
+		Dir: h.shards(), DB: db.DB, Capacity: 1 << 20, Registerer: registry,
 		Stored: func(l shard.Locator) { told = append(told, l) },
 	})
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -24,7 +23,7 @@ const testMesh = "test"
 // home is a folder with a store in it, which can be left and opened again.
 type home struct {
 	dir   string
-	db    *badger.DB
+	db    *Index
 	store *Store
 	stop  func()
 }
@@ -46,7 +45,7 @@ func (h *home) open(t testing.TB, edit ...func(*Store)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStore(Config{Dir: h.shards(), DB: db, Capacity: 1 << 30})
+	s := newStore(Config{Dir: h.shards(), DB: db.DB, Capacity: 1 << 30})
 	for _, change := range edit {
 		change(s)
 	}
