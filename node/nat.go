@@ -4,13 +4,16 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/batchain/batchain/gossip"
 	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard/transfer"
@@ -22,6 +25,7 @@ import (
 func (n *Node) openBroker(context.Context) (err error) {
 	n.broker, err = broker.New(broker.Config{
 		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Trace: n.traced,
+		Quiet: []protocol.ID{gossip.ProtocolID(n.cfg.Mesh)}, Heard: n.heard,
 		Logger: n.log.With("part", "broker"), Registerer: n.registry,
 	})
 	if err != nil {
@@ -33,6 +37,15 @@ func (n *Node) openBroker(context.Context) (err error) {
 	find := n.relayCandidates
 	n.relays.find.Store(&find)
 	return nil
+}
+
+// heard is when gossip had a word of a peer's own.
+func (n *Node) heard(p peer.ID) time.Time {
+	if n.members == nil {
+		return time.Time{}
+	}
+	member, _ := n.members.gossiper.Member(p)
+	return member.Contact
 }
 
 // traced is told of every step towards a peer.

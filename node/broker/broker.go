@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
@@ -36,6 +37,12 @@ type Config struct {
 	// Mapping returns the outside address of a port mapping for an address that is
 	// listened at, nil if there is none. Nil: there are no mappings.
 	Mapping func(listen ma.Multiaddr) ma.Multiaddr
+	// Quiet are protocols whose streams stay open for as long as a connection does:
+	// they do not make it one in use, which is looked at more often.
+	Quiet []protocol.ID
+	// Heard returns when a message came from a peer itself, zero if none did: one
+	// that is heard need not be looked at. Nil: nobody listens.
+	Heard func(p peer.ID) time.Time
 	// Trace is told of every step, as it happens; it must not block. Nil: nobody.
 	Trace func(Step)
 	// Logger gets what happens; nil discards it.

@@ -24,6 +24,7 @@ const (
 	pulseInTurn = 2                // connections that are looked at beside those in use
 	pulseInUse  = 32               // connections in use that are looked at
 	inUseAge    = 4 * time.Second  // a stream this old is long enough open to mean use
+	heardAge    = 5 * time.Second  // for which a peer counts as heard
 	wakeGap     = 15 * time.Second // between two pulses: the machine slept
 	redials     = 8                // peers that are dialled again
 )
@@ -49,14 +50,15 @@ func (b *Broker) pulse(ctx context.Context) {
 }
 
 // watched are the direct connections with a stream that is open for a while, and
-// a few others in turn.
+// a few in turn of the others over which nothing was heard.
 func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	var idle []network.Conn
 	for _, c := range b.network.Conns() {
 		switch {
 		case relayed(c) || c.IsClosed():
-		case inUse(c):
+		case b.inUse(c):
 			used = append(used, c)
+		case b.heard(c.RemotePeer()):
 		default:
 			idle = append(idle, c)
 		}
@@ -67,8 +69,15 @@ func (b *Broker) watched(turn int) (used, some []network.Conn) {
 	return used[:min(len(used), pulseInUse)], some
 }
 
-func inUse(c network.Conn) bool {
-	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool { return time.Since(s.Stat().Opened) > inUseAge })
+func (b *Broker) inUse(c network.Conn) bool {
+	return slices.ContainsFunc(c.GetStreams(), func(s network.Stream) bool {
+		return time.Since(s.Stat().Opened) > inUseAge && !slices.Contains(b.cfg.Quiet, s.Protocol())
+	})
+}
+
+// heard reports whether a peer with one connection has just been heard.
+func (b *Broker) heard(p peer.ID) bool {
+	return b.cfg.Heard != nil && len(b.direct(p)) == 1 && time.Since(b.cfg.Heard(p)) < heardAge
 }
 
 // recover looks at every direct connection at once, closes the dead ones, and
