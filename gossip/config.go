@@ -32,6 +32,10 @@ type Config struct {
 	// those it hears of what they know, says nothing of itself, and others do
 	// not hear that it was there.
 	Silent bool
+	// Trace is told of every message that is sent, and of every one that came
+	// and is taken [deltas send, deltas receive, digest send, digest receive]. It
+	// is called by the loop and must not block; nil: nobody is told.
+	Trace func(Traced)
 
 	Options    Options
 	Rand       *rand.Rand // chooses partners; nil: seeded by chance

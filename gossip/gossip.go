@@ -113,6 +113,7 @@ func (g *Gossiper) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case l := <-g.inbox:
+			g.trace(l.from, false, l.m)
 			g.do(func(c *core, now time.Time) { l.open(c, now) })
 		case <-repeat.C:
 			g.learnAll()
@@ -152,6 +153,7 @@ func (g *Gossiper) do(change func(c *core, now time.Time)) {
 }
 
 func (g *Gossiper) send(o outgoing) {
+	g.trace(o.to, true, o.m)
 	data, err := wire.Marshal(o.m)
 	if err == nil {
 		err = g.cfg.Transport.Send(o.to, data)

@@ -366,3 +366,50 @@ func (p *pupil) times(address string) int {
 	defer p.mu.Unlock()
 	return p.told[address]
 }
+
+// A trace shows both ends of every exchange, and who said what in it.
+func TestTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 2)
+		defer m.stop()
+		m.stops[1]()
+		var mu sync.Mutex
+		told := map[string]int{}
+		peers, records := map[peer.ID]bool{}, 0
+		g, err := gossip.New(gossip.Config{
+			Key: m.keys[1], Mesh: "test", Transport: m.network.Endpoint(m.members[1].Peer()),
+			Seeds: func() []peer.ID { return []peer.ID{m.members[0].Peer()} },
+			Trace: func(e gossip.Traced) {
+				mu.Lock()
+				defer mu.Unlock()
+				told[fmt.Sprint(e.Kind, " ", e.Sent)]++
+				peers[e.Peer] = true
+				if !e.Sent {
+					records += e.Records
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		wait.Go(func() { _ = g.Run(ctx) })
+		m.members[1], m.stops[1] = g, func() { cancel(); wait.Wait() }
+		if _, err := m.members[0].Set(t.Context(), "k", []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, want := range []string{"syn true", "syn false", "synack true", "synack false"} {
+			if told[want] < 5 {
+				t.Errorf("%s: %d times", want, told[want])
+			}
+		}
+		if records == 0 || len(peers) != 1 || !peers[m.members[0].Peer()] {
+			t.Errorf("%d records, with %d peers: %v", records, len(peers), told)
+		}
+	})
+}

@@ -124,6 +124,9 @@ func TestVerdicts(t *testing.T) {
 	if quiet.state != Dead || loud.state != Live {
 		t.Errorf("%s and %s", quiet.state, loud.state)
 	}
+	if quiet.detector.enough() {
+		t.Error("its intervals outlive it")
+	}
 	if _, stored := n.dirty[quiet]; !stored || len(n.dirty) != 1 || quiet.saved().Live {
 		t.Errorf("%d to store, live %v", len(n.dirty), quiet.saved().Live)
 	}
