@@ -444,6 +444,7 @@ func TestMalformed(t *testing.T) {
 		"long target":         marshal(map[int]any{1: 7, 9: make([]byte, 33)}),
 		"too long":            make([]byte, MaxMessage+1),
 		"digest cut":          marshal(map[int]any{1: 1, 5: make([]byte, 9)}),
+		"too long a digest":   marshal(map[int]any{1: 1, 5: make([]byte, minSummary*(maxDigest+1))}),
 		"digest number":       marshal(map[int]any{1: 1, 5: slices.Repeat([]byte{0xff}, 40)}),
 		"heartbeat cut":       marshal(map[int]any{1: 4, 8: make([]byte, 20)}),
 		"too many heartbeats": marshal(map[int]any{1: 4, 8: make([]byte, 25*(maxBeats+1))}),

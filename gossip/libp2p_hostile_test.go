@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func listen(t *testing.T, h host.Host) (transport *gossip.Libp2p, came func(peer
 			t.Error(err)
 		}
 	})
+	eventually(t, "it listens", func() bool { return slices.Contains(h.Mux().Protocols(), gossip.ProtocolID("test")) })
 	return transport, func(p peer.ID) int64 { return counts[p].Load() }
 }
 
