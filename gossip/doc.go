@@ -92,9 +92,8 @@
 // no more than that without a sign of life of it. Who has heard nobody for 6
 // intervals says so ([KindAlone]), and judges by the silence as it is: all are
 // suspects then, and dead 2 s later. So a member that is cut off from everybody
-// holds them for dead as they do it, and has said that it may be the one. Whether
-// one has died or all, of two there is no telling: where one other lives, its
-// silence is its own.
+// holds them for dead as they do it, and has said before that it may be the one.
+// Where only one other lives, its silence is as likely its own: it is judged at once.
 //
 // Measured in virtual time, 2 ms and no loss: see the tests and benchmarks of the
 // package. A crash is known to all of 5, 20 and 80 in 5, 7 and 8 s; an update in
@@ -118,9 +117,15 @@
 // Message 256 KiB, key 128 B, value 4 KiB, 256 keys and 64 KiB of a member,
 // deletions among them; 512 members in a digest; a message introduces at most 64
 // members, a peer 256 in an hour; of a peer 20 messages in an interval and 500 checks a second,
-// with bursts of 60 and 2000. Whoever sends what no honest member does is not
-// heard for 10 min after the third time. Who has shown no life takes no place of
-// one who has.
+// with bursts of 60 and 2000. In an interval a peer is answered with 128 KiB of
+// records, with a burst of 512, and of one owner 64 KiB are taken, with a burst of
+// 256, by whomever they come. A helper calls a member once in an interval for all
+// who ask. Who has shown no life takes no place of one who has.
+//
+// Whoever sends what no honest member does is not heard for 10 min after the third
+// time. What an honest one may believe is held against nobody: an owner can show
+// one half of a mesh another chain or history than the other, and the halves would
+// take each other for liars. It is marked where both come together.
 //
 // # Not promised
 //

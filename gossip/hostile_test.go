@@ -345,9 +345,17 @@ func TestInventedPeers(t *testing.T) {
 	if len(b.members) != 2 || len(b.shorts) != 2 {
 		t.Errorf("%d members", len(b.members))
 	}
+	introduced := 0
 	for i := range 400 {
 		s.run(100 * time.Millisecond)
-		b.bring(liar.id, push(newStranger(10+i).state(t, 5, 1, "a")))
+		for _, e := range b.bring(liar.id, push(newStranger(10+i).state(t, 5, 1, "a"))) {
+			if e.Kind == KindNew {
+				introduced++
+			}
+		}
+	}
+	if introduced > maxNewPerHour+4 { // some come back in a minute
+		t.Errorf("one peer introduced %d in a minute, at most %d an hour may be", introduced, maxNewPerHour)
 	}
 	if len(b.members) > b.opt.Neighbourhood+1 || b.of(s.nodes[0]) == nil {
 		t.Errorf("%d members, the honest one among them: %v", len(b.members), b.of(s.nodes[0]) != nil)
@@ -442,7 +450,7 @@ func TestMalformed(t *testing.T) {
 		"short hash":          marshal(map[int]any{1: 1, 2: []byte{1}}),
 		"large kind":          marshal(map[int]any{1: 256}),
 		"long target":         marshal(map[int]any{1: 7, 9: make([]byte, 33)}),
-		"too long":            make([]byte, MaxMessage+1),
+		"too long":            marshal(map[int]any{1: 1, 99: make([]byte, MaxMessage)}),
 		"digest cut":          marshal(map[int]any{1: 1, 5: make([]byte, 9)}),
 		"too long a digest":   marshal(map[int]any{1: 1, 5: make([]byte, minSummary*(maxDigest+1))}),
 		"digest number":       marshal(map[int]any{1: 1, 5: slices.Repeat([]byte{0xff}, 40)}),
