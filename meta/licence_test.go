@@ -24,6 +24,7 @@ var licences = []struct{ name, has, hasNot string }{
 	{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy", ""},
 	{"MIT", "opensource.org licenses mit", ""},
 	{"MPL-2.0", "mozilla public license version 2.0", ""},
+	{"public domain", "sqlite is public domain", ""},
 	{"Unlicense", "this is free and unencumbered software released into the public domain", ""},
 }
 
@@ -89,6 +90,9 @@ func readLicensing(folder string) (licensing, error) {
 	}
 	for _, entry := range entries {
 		isNotice := strings.HasPrefix(strings.ToUpper(entry.Name()), "NOTICE")
+		if strings.HasSuffix(strings.ToUpper(entry.Name()), "-LOGO") {
+			continue // of a picture, which is not linked
+		}
 		if entry.IsDir() || (!isNotice && !licenceFile.MatchString(entry.Name())) {
 			continue
 		}
