@@ -40,6 +40,7 @@ type expressions struct {
 	size    string // bytes of the input
 	input   string // the input, as text or bytes
 	rank    string // the priority, or 0
+	order   string // what ORDER BY begins with: the priority, where there is one
 	locking string // for rows that are read to be claimed
 	lock    string // for the cursor
 	bytes   bool   // outputs are bytes, not text
@@ -62,7 +63,7 @@ func newStatements(c *Config, e expressions) *statements {
 	fill := strings.NewReplacer(
 		"{table}", c.quoted(), "{cursors}", c.cursors(), "{id}", quote(n.ID), "{state}", quote(n.State), "{output}", quote(n.Output),
 		"{reason}", quote(n.Reason), "{owner}", quote(n.Owner), "{seq}", quote(n.Seq),
-		"{place}", e.place, "{rank}", e.rank, "{locking}", e.locking, "{lock}", e.lock,
+		"{place}", e.place, "{order}", e.order, "{locking}", e.locking, "{lock}", e.lock,
 		"{row}", e.asText+", "+e.key+", "+e.size+", "+e.input+", "+e.rank,
 	).Replace
 	write := func(text string) string {
@@ -72,7 +73,7 @@ func newStatements(c *Config, e expressions) *statements {
 		return fill(text)
 	}
 	return &statements{
-		fresh:     write(`SELECT {row} FROM {table} WHERE {state} IS NULL ORDER BY {rank} DESC, {place} LIMIT $1 {locking}`),
+		fresh:     write(`SELECT {row} FROM {table} WHERE {state} IS NULL ORDER BY {order}{place} LIMIT $1 {locking}`),
 		mine:      write(`SELECT {row} FROM {table} WHERE {owner} = $1 AND {state} = 'claimed' ORDER BY {place} LIMIT $2`),
 		mineAfter: write(`SELECT {row} FROM {table} WHERE {owner} = $1 AND {state} = 'claimed' AND {place} > $2 ORDER BY {place} LIMIT $3`),
 		claim:     write(`UPDATE {table} SET {state} = 'claimed', {owner} = $1 WHERE {place} = $2`),

@@ -65,17 +65,19 @@ func (postgres) look(ctx context.Context, db *sql.DB, c *Config) (layout, error)
 func (postgres) expressions(c *Config, l layout) expressions {
 	n := c.Columns
 	id, input, rank := quote(n.ID), quote(n.Input), "0::bigint"
+	order := ""
 	if l.types[n.Input] != "bytea" {
 		input += "::text"
 	}
 	if n.Priority != "" {
 		rank = "COALESCE(" + quote(n.Priority) + ", 0)::bigint"
+		order = rank + " DESC, "
 	}
 	return expressions{
 		place: id, asText: id + "::text",
 		key:  fmt.Sprintf("CASE WHEN octet_length(%[1]s::text) <= %[2]d THEN %[1]s::text END", id, work.MaxKey),
 		size: "octet_length(" + input + ")", input: fmt.Sprintf("CASE WHEN octet_length(%[1]s) <= %[2]d THEN %[1]s END", input, work.MaxInput),
-		rank: rank, locking: "FOR UPDATE SKIP LOCKED", lock: "FOR UPDATE", bytes: l.types[n.Output] == "bytea",
+		rank: rank, order: order, locking: "FOR UPDATE SKIP LOCKED", lock: "FOR UPDATE", bytes: l.types[n.Output] == "bytea",
 	}
 }
 

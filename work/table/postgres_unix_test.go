@@ -126,6 +126,9 @@ func (s *server) make(t *testing.T, idType, valueType string) *at {
 		t.Fatal(err)
 	}
 	config.Table = `own "schema.` + config.Table
+	if idType == "uuid" { // one without priorities
+		config.Columns.Priority = ""
+	}
 	return makeTable(t, config, idType, valueType)
 }
 
@@ -136,6 +139,21 @@ func TestPostgres(t *testing.T) {
 	})
 	t.Run("numbers", func(t *testing.T) { testNumbers(t, s.make(t, "bigint", "jsonb")) })
 	t.Run("sharing", func(t *testing.T) { testSharing(t, s.make(t, "text", "bytea")) })
+	t.Run("no priorities", func(t *testing.T) {
+		p := s.make(t, "uuid", "json")
+		const id = "00000000-0000-0000-0000-00000000000a"
+		p.exec(t, `INSERT INTO TABLE_ (ID_, INPUT_) VALUES ($1, '{"a": 1}')`, id)
+		table := open(t, p.config)
+		if units := claim(t, table, 10); len(units) != 1 || units[0].Key != id || string(units[0].Input) != `{"a": 1}` {
+			t.Errorf("claimed %v", units)
+		}
+		if err := table.Put(t.Context(), []work.Datachunk{{Key: id, State: work.Valid, Output: []byte("[1]")}}); err != nil {
+			t.Error(err)
+		}
+		if state, text := p.Outcome(t, id); state != "done" || text != "[1]" {
+			t.Errorf("it is %s %s", state, text)
+		}
+	})
 	t.Run("objections", func(t *testing.T) {
 		p := s.make(t, "text", "text")
 		p.exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN

@@ -90,14 +90,16 @@ func rowid(columns map[string]string) string {
 func (lite) expressions(c *Config, l layout) expressions {
 	n := c.Columns
 	id, input, rank := quote(n.ID), "CAST("+quote(n.Input)+" AS BLOB)", "0"
+	order := ""
 	if n.Priority != "" {
 		rank = "COALESCE(CAST(" + quote(n.Priority) + " AS INTEGER), 0)"
+		order = rank + " DESC, "
 	}
 	return expressions{
 		place: l.rowid, asText: "CAST(" + l.rowid + " AS TEXT)",
 		key:  fmt.Sprintf("CASE WHEN typeof(%[1]s) IN ('integer', 'text') AND length(CAST(%[1]s AS BLOB)) <= %[2]d THEN CAST(%[1]s AS TEXT) END", id, work.MaxKey),
 		size: "length(" + input + ")", input: fmt.Sprintf("CASE WHEN length(%[1]s) <= %[2]d THEN %[1]s END", input, work.MaxInput),
-		rank: rank, bytes: l.types[n.Output] == "" || strings.Contains(l.types[n.Output], "blob"), marks: true,
+		rank: rank, order: order, bytes: l.types[n.Output] == "" || strings.Contains(l.types[n.Output], "blob"), marks: true,
 	}
 }
 

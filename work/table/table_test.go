@@ -418,5 +418,7 @@ func testSharing(t *testing.T, p *at) {
 }
 
 func TestSQLiteSharing(t *testing.T) {
-	testSharing(t, makeTable(t, testConfig(SQLite, liteFile(t)), "text", "blob"))
+	config := testConfig(SQLite, liteFile(t))
+	config.Columns.Priority = ""
+	testSharing(t, makeTable(t, config, "text", "blob"))
 }
