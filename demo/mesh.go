@@ -17,6 +17,10 @@ const meshName = "demo"
 // capacity is what each node of a demo gives, where that does not matter.
 const capacity = 4 << 30 // bytes
 
+// proof is what a hive of a demo asks of a new bee, in bits. The usual proof takes
+// a processor half a second; here all bees of the mesh share one machine.
+const proof = 12
+
 // member is one running node of a demo mesh.
 type member struct {
 	*node.Node
@@ -32,6 +36,7 @@ func start(ctx context.Context, dir, name string, bootstrap []string, capacity i
 	n, err := node.New(ctx, node.Config{
 		Home: home, Mesh: meshName, Bootstrap: bootstrap, Capacity: capacity, Logger: logger,
 		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"},
+		Hive:   node.Admission{Proof: proof},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start node %s: %w", name, err)
