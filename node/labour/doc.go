@@ -17,6 +17,7 @@
 //	    project.json            its terms and where its units come from; version 1
 //	    units.jsonl             the inputs, when they come from a file
 //	work/exec/                  the pool's; see package exec
+//	work/files/SHA256           files that bees read, named as the program names them; 4 GiB
 //	work/volunteer.json         whose units the node's bees do; version 1
 //
 // A project is there once its folder is: when the node ends before the hive
@@ -33,6 +34,13 @@
 // most 16 at a time. All of them share the pool, whose slots bound what runs at
 // once. A program that the pool refuses is given back after a moment, so that a
 // machine that lacks what it takes does not keep asking.
+//
+// # Files
+//
+// A project's module and files reach a bee by their hash, from the hive. A file of
+// the mesh is named by its manifest: the bee gets that from the hive and the file
+// from its hosts, checks it, and keeps it for the next unit. So bees can read
+// what a project has them read, and nothing else of the owner's.
 //
 // # Owners
 //
