@@ -44,6 +44,8 @@ func (n *Node) openGossip(context.Context) error {
 		return err
 	}
 	n.finder.members = n.members.hosts
+	find := n.relayCandidates
+	n.relays.find.Store(&find)
 	n.addPart("gossip", n.whenServing(n.members.Run))
 	if !n.cfg.Client {
 		n.news = make(chan struct{}, 1)

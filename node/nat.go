@@ -16,6 +16,7 @@ import (
 	"github.com/batchain/batchain/gossip"
 	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
+	"github.com/batchain/batchain/node/devices"
 	"github.com/batchain/batchain/shard/transfer"
 )
 
@@ -25,7 +26,7 @@ import (
 func (n *Node) openBroker(context.Context) (err error) {
 	n.broker, err = broker.New(broker.Config{
 		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Trace: n.traced,
-		Quiet: []protocol.ID{gossip.ProtocolID(n.cfg.Mesh)}, Heard: n.heard,
+		Quiet: []protocol.ID{gossip.ProtocolID(n.cfg.Mesh), devices.ProtocolID(n.cfg.Mesh)}, Heard: n.heard,
 		Logger: n.log.With("part", "broker"), Registerer: n.registry,
 	})
 	if err != nil {
@@ -34,8 +35,6 @@ func (n *Node) openBroker(context.Context) (err error) {
 	n.onClose(n.broker.Close)
 	n.addPart("broker", n.broker.Run)
 	n.plain, n.host = n.host, n.broker.Host()
-	find := n.relayCandidates
-	n.relays.find.Store(&find)
 	return nil
 }
 

@@ -52,8 +52,8 @@ func relayOptions(cfg Config, source *relaySource) []libp2p.Option {
 	return opts
 }
 
-// relayCandidates are peers that may be relays: those connected that say so,
-// then those that the routing layer finds near this node.
+// relayCandidates are peers that may be relays: those connected that are, members
+// that say so, then those that the routing layer finds near this node.
 func (n *Node) relayCandidates(ctx context.Context, count int) []peer.AddrInfo {
 	var infos []peer.AddrInfo
 	for _, info := range n.finder.connected() {
@@ -62,11 +62,17 @@ func (n *Node) relayCandidates(ctx context.Context, count int) []peer.AddrInfo {
 			infos = append(infos, info)
 		}
 	}
+	infos = unite(infos, n.members.with(roleRelay))
 	if len(infos) >= count {
 		return infos
 	}
 	near, _ := n.table.Closest(ctx, []byte(n.ID())) // what it found in time
-	for _, info := range near {
+	return unite(infos, near)
+}
+
+// unite appends those of more that are not among infos.
+func unite(infos, more []peer.AddrInfo) []peer.AddrInfo {
+	for _, info := range more {
 		if !slices.ContainsFunc(infos, func(i peer.AddrInfo) bool { return i.ID == info.ID }) {
 			infos = append(infos, info)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -75,7 +76,7 @@ func (n *Node) about() about {
 	if n.store != nil {
 		a.Roles |= roleStorage
 	}
-	if n.cfg.Relay == RelayOn && !loopbackOnly(n.cfg.Listen) {
+	if slices.Contains(n.host.Mux().Protocols(), proto.ProtoIDv2Hop) && !loopbackOnly(n.cfg.Listen) {
 		a.Roles |= roleRelay
 	}
 	for _, p := range n.host.Mux().Protocols() {

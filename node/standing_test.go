@@ -1,8 +1,14 @@
 package node
 
 import (
+	"bytes"
+	"context"
 	"crypto/ed25519"
 	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/gossip"
 	"github.com/batchain/batchain/gossip/gossiptest"
@@ -54,5 +60,61 @@ func TestStandingByWhatIsSaid(t *testing.T) {
 	say(aboutKey, about{Version: 9, Network: "192.0.2.0/24"})
 	if s := m.Standing(id); s != (transfer.Standing{Life: transfer.Alive, Free: -1}) {
 		t.Errorf("what cannot be read is known as %+v", s)
+	}
+}
+
+// Members that say they have a role are found by it while they live.
+func TestMembersWithARole(t *testing.T) {
+	network := gossiptest.NewNetwork(1)
+	member := func(n byte, seeds ...peer.ID) *gossip.Gossiper {
+		key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
+		id, err := gossip.ID(key.Public().(ed25519.PublicKey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := gossip.New(gossip.Config{
+			Key: key, Mesh: "test", Transport: network.Endpoint(id), Seeds: func() []peer.ID { return seeds },
+			Options: gossip.Options{Interval: 10 * time.Millisecond},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { ended <- g.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+		return g
+	}
+	h, err := libp2p.New(libp2p.NoListenAddrs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	relay := member(1)
+	said, err := wire.Marshal(about{Version: vitalsVersion, Roles: roleRelay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := relay.Set(t.Context(), aboutKey, said); err != nil {
+		t.Fatal(err)
+	}
+	m := &membership{gossiper: member(2, relay.Peer()), host: h}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for range m.gossiper.Watch(ctx) {
+		if len(m.with(roleRelay)) > 0 {
+			break
+		}
+	}
+	if got := m.with(roleRelay); len(got) != 1 || got[0].ID != relay.Peer() {
+		t.Errorf("relays %v", got)
+	}
+	if got := m.with(roleStorage); len(got) != 0 {
+		t.Errorf("hosts %v", got)
 	}
 }
