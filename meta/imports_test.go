@@ -36,7 +36,7 @@ var imports = map[string][]string{
 	"work/exec":       {"work/exec/meter"},
 	"work/exec/meter": {},
 	// floor 2
-	"shard/transfer":  {"shard", "shard/exchange", "shard/folder", "wire"},
+	"shard/transfer":  {"disk", "shard", "shard/exchange", "shard/folder", "wire"},
 	"shard/keeper":    {"shard", "shard/exchange", "shard/transfer", "wire"},
 	"shard/catalogue": {"shard", "shard/exchange", "wire"},
 	"shard/folder":    {"wire"},
@@ -47,6 +47,7 @@ var imports = map[string][]string{
 	"gossip/replica":  {"wire"},
 	// floor 1
 	"wire": {},
+	"disk": {},
 	// the tests of the repository
 	"meta": {},
 }

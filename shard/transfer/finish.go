@@ -7,6 +7,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -19,11 +20,11 @@ func (p *put) writeManifest(segments int, private shard.Private) (int, string, e
 		hosts, err = p.manifest(w, segments, private)
 		return err
 	}
-	if err := writeWhole(path, write); err != nil {
+	if err := disk.Write(path, write); err != nil {
 		return 0, "", fmt.Errorf("manifest: %w", err)
 	}
 	if p.opts.Copy != "" {
-		if err := writeWhole(p.opts.Copy, write); err != nil {
+		if err := disk.Write(p.opts.Copy, write); err != nil {
 			return 0, "", fmt.Errorf("copy of the manifest: %w", err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/zeebo/blake3"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -76,7 +77,7 @@ func openJournal(path string) (*journal, error) {
 	}
 	j := &journal{file: file, segments: map[uint32]*progressOf{}, hosts: map[peer.ID][][]byte{}, doubted: map[peer.ID]int64{}}
 	if err = j.load(); err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = disk.SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		file.Close()
@@ -197,7 +198,7 @@ func (j *journal) finished(number uint32) (sealing, finished, error) {
 // remove deletes the journal: the put is complete, or given up.
 func (j *journal) remove() error {
 	err := os.Remove(j.file.Name())
-	return errors.Join(err, syncFolder(filepath.Dir(j.file.Name())), j.file.Close())
+	return errors.Join(err, disk.SyncFolder(filepath.Dir(j.file.Name())), j.file.Close())
 }
 
 // close leaves the journal for a later put, if there is anything in it.

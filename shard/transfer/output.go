@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -150,7 +151,7 @@ func (o *output) finish(ctx context.Context, p shard.Private) error {
 	if err := o.rename(); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(o.path))
+	return disk.SyncFolder(filepath.Dir(o.path))
 }
 
 // rename puts the file into its place. Without force it never replaces one that

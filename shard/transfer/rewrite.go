@@ -5,8 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
+	"path/filepath"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -14,14 +15,24 @@ import (
 // manifest is there: what was removed meanwhile stays away, and that is
 // [fs.ErrNotExist].
 func (e *Engine) rewrite(manifest, path string, write func(io.Writer) error) error {
-	return writeAnd(path, write, func(from, to string) error {
-		e.rename.Lock()
-		defer e.rename.Unlock()
-		if _, err := os.Stat(manifest); err != nil {
-			return err
-		}
-		return os.Rename(from, to)
-	})
+	temp, err := disk.Temp(path, write)
+	if err != nil {
+		return err
+	}
+	if err := e.renameWhile(manifest, temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return disk.SyncFolder(filepath.Dir(path))
+}
+
+// renameWhile renames a file while the manifest is there.
+func (e *Engine) renameWhile(manifest, from, to string) error {
+	e.rename.Lock()
+	defer e.rename.Unlock()
+	if _, err := os.Stat(manifest); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
 }
 
 // Dropped lets go of a file that another device of the owner's has deleted: its
@@ -39,7 +50,7 @@ func (e *Engine) dropManifest(manifest string) error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := dropLeftovers(path, time.Now().Add(time.Hour)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := disk.Sweep(path, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // A manifest that is removed while a repair or an audit goes on stays removed,
@@ -67,11 +69,11 @@ func TestLeftoversGo(t *testing.T) {
 		}
 		return path
 	}
-	old, fresh := made(".f.[batchain.123", 2*leftoverTime), made(".f.[batchain.456", 0)
-	health := made(".f.[batchain.health.789", 2*leftoverTime)
-	others := []string{made(".f.[batchain.", 2*leftoverTime), made(".f.[batchain.12a", 2*leftoverTime), made("f.[batchain.123", 2*leftoverTime), made(".g.[batchain.1", 2*leftoverTime)}
+	old, fresh := made(".f.[batchain.123", 2*disk.LeftoverTime), made(".f.[batchain.456", 0)
+	health := made(".f.[batchain.health.789", 2*disk.LeftoverTime)
+	others := []string{made(".f.[batchain.", 2*disk.LeftoverTime), made(".f.[batchain.12a", 2*disk.LeftoverTime), made("f.[batchain.123", 2*disk.LeftoverTime), made(".g.[batchain.1", 2*disk.LeftoverTime)}
 	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
-	if err := writeWhole(manifest, func(w io.Writer) error { return nil }); err != nil {
+	if err := disk.Write(manifest, func(w io.Writer) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if there(old) || !there(fresh) || !there(health) || !there(manifest) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/folder"
 )
@@ -45,7 +46,7 @@ func restoreAt(ctx context.Context, archive *folder.Archive, under, path string)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(fresh))
 	}
-	return syncFolder(filepath.Dir(path))
+	return disk.SyncFolder(filepath.Dir(path))
 }
 
 // placeFolder gives a folder its name, unless something has it by now.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -113,8 +114,5 @@ func (e *Engine) writeUnremoved(u unremoved) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(e.unremovedPath(u.File), func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return disk.WriteFile(e.unremovedPath(u.File), data, 0o600)
 }

@@ -7,10 +7,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// syncFolder does nothing: NTFS journals its names, and a folder cannot be
-// synced there.
-func syncFolder(string) error { return nil }
-
 const noFollow = 0
 
 // renameClosed says that an open file cannot be renamed.
