@@ -13,12 +13,12 @@ import (
 var imports = map[string][]string{
 	// floor 6
 	"cli/batchain": {"cli", "work/exec"},
-	"cli":          {"demo", "demo/natlab", "node", "node/control", "node/labour", "shard"},
+	"cli":          {"demo", "demo/natlab", "disk", "node", "node/control", "node/labour", "shard"},
 	// floor 5
 	"demo":        {"demo/natlab", "node", "node/control", "shard", "work", "work/bee", "work/dispatch"},
 	"demo/natlab": {},
 	// floor 4
-	"node":         {"gossip", "kad", "node/broker", "node/control", "node/devices", "node/labour", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
+	"node":         {"disk", "gossip", "kad", "node/broker", "node/control", "node/devices", "node/labour", "shard", "shard/catalogue", "shard/exchange", "shard/keeper", "shard/store", "shard/transfer", "wire"},
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
 	"node/devices": {"gossip/replica", "shard", "shard/catalogue", "wire"},
@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"work/table":      {"work"},
 	"work/spool":      {"work"},
 	"work/validator":  {"work", "work/exec"},
-	"work/hive":       {"wire", "work"},
+	"work/hive":       {"disk", "wire", "work"},
 	"work/dispatch":   {"wire", "work"},
 	"work/bee":        {"wire", "work"},
 	"work":            {"wire"},
@@ -37,14 +37,14 @@ var imports = map[string][]string{
 	"work/exec/meter": {},
 	// floor 2
 	"shard/transfer":  {"disk", "shard", "shard/exchange", "shard/folder", "wire"},
-	"shard/keeper":    {"shard", "shard/exchange", "shard/transfer", "wire"},
-	"shard/catalogue": {"shard", "shard/exchange", "wire"},
+	"shard/keeper":    {"disk", "shard", "shard/exchange", "shard/transfer", "wire"},
+	"shard/catalogue": {"disk", "shard", "shard/exchange", "wire"},
 	"shard/folder":    {"wire"},
 	"shard/exchange":  {"shard", "wire"},
-	"shard/store":     {"shard", "wire"},
+	"shard/store":     {"disk", "shard", "wire"},
 	"shard":           {"wire"},
 	"gossip":          {"wire"},
-	"gossip/replica":  {"wire"},
+	"gossip/replica":  {"disk", "wire"},
 	// floor 1
 	"wire": {},
 	"disk": {},

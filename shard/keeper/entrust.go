@@ -16,6 +16,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/transfer"
 	"github.com/batchain/batchain/wire"
@@ -145,7 +146,7 @@ func (k *Keeper) Entrust(ctx context.Context, manifest string, n int, until time
 	if m.Mesh != k.cfg.Mesh {
 		return nil, fmt.Errorf("%w: the manifest is of mesh %q, this is %q", ErrMesh, m.Mesh, k.cfg.Mesh)
 	}
-	repair, err := writeTemp(k.cfg.Dir, m.Export)
+	repair, err := disk.Temp(k.path(nameOf(m.Grant)+exportSuffix), m.Export)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -49,5 +50,5 @@ func (k *Keeper) writeEntrusted(g shard.Grant, keepers []peer.ID) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(k.path(nameOf(g)+entrustedSuffix), data)
+	return disk.WriteFile(k.path(nameOf(g)+entrustedSuffix), data, 0o600)
 }

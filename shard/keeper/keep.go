@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -70,7 +71,7 @@ func (k *Keeper) keep(ctx context.Context, from source, c shard.Charge, manifest
 	defer k.leave(g)
 	temp := ""
 	if c.Manifest > 0 {
-		if temp, err = k.takeManifest(ctx, from.peer, c, known, manifest); err != nil {
+		if temp, err = k.takeManifest(ctx, from.peer, c, g, known, manifest); err != nil {
 			return err
 		}
 	}
@@ -152,12 +153,12 @@ func (k *Keeper) leave(g shard.Grant) {
 
 // takeManifest reads the manifest to a temp file that the caller renames or
 // removes; "" when the one that is here stays.
-func (k *Keeper) takeManifest(ctx context.Context, from peer.ID, c shard.Charge, known *charge, manifest io.Reader) (string, error) {
+func (k *Keeper) takeManifest(ctx context.Context, from peer.ID, c shard.Charge, g shard.Grant, known *charge, manifest io.Reader) (string, error) {
 	if known != nil && !k.mayReplace(from, known) {
 		_, err := io.CopyN(io.Discard, manifest, c.Manifest)
 		return "", err
 	}
-	temp, err := writeTemp(k.cfg.Dir, func(w io.Writer) error {
+	temp, err := disk.Temp(k.path(nameOf(g)+arrivingSuffix), func(w io.Writer) error {
 		_, err := io.CopyN(w, manifest, c.Manifest)
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -265,7 +266,7 @@ func (k *Keeper) place(from source, c shard.Charge, g shard.Grant, temp string) 
 		}
 	}
 	if temp != "" {
-		if err := place(temp, k.manifestPath(known)); err != nil {
+		if err := disk.Place(temp, k.manifestPath(known)); err != nil {
 			return false, err
 		}
 		known.Manifest = c.Manifest

@@ -243,7 +243,7 @@ func TestNewClearsAwayWhatACrashLeft(t *testing.T) {
 	n := w.nodes[w.ids[0]]
 	s := newSample(t, 1, 1)
 	w.entrust(s, n)
-	for _, name := range []string{".new-123", "." + nameOf(s.grant) + manifestSuffix + ".123", "orphan" + manifestSuffix, "broken" + chargeSuffix} {
+	for _, name := range []string{"." + nameOf(s.grant) + arrivingSuffix + ".123", "." + nameOf(s.grant) + manifestSuffix + ".123", "orphan" + manifestSuffix, "broken" + chargeSuffix} {
 		writeFile(t, filepath.Join(n.dir, name), []byte("x"))
 	}
 	n.start()

@@ -19,6 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/time/rate"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/transfer"
 	"github.com/batchain/batchain/wire"
@@ -209,7 +210,7 @@ func (k *Keeper) write(c *charge) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(k.path(c.name()+chargeSuffix), data)
+	return disk.WriteFile(k.path(c.name()+chargeSuffix), data, 0o600)
 }
 
 // drop forgets a charge and its files.

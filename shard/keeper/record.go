@@ -79,6 +79,8 @@ func openCharge(r record, mesh string) (*charge, error) {
 const (
 	chargeSuffix   = ".charge"
 	manifestSuffix = ".batchain"
+	arrivingSuffix = ".arriving" // of a manifest that is not checked yet
+	exportSuffix   = ".export"   // of one that is being given to others
 	tombsName      = "tombstones"
 )
 

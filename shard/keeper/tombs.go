@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -58,7 +59,7 @@ func (t *tombs) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(path, data)
+	return disk.WriteFile(path, data, 0o600)
 }
 
 func readTombs(path string) (tombs, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -55,7 +56,7 @@ func (k *Keeper) Volunteer(ctx context.Context, manifest string) error {
 
 // keepOwn takes the charge of a manifest that lies here.
 func (k *Keeper) keepOwn(ctx context.Context, m *shard.Manifest) error {
-	temp, err := writeTemp(k.cfg.Dir, m.Export)
+	temp, err := disk.Temp(k.path(nameOf(m.Grant)+exportSuffix), m.Export)
 	if err != nil {
 		return err
 	}
