@@ -6,14 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -159,14 +160,14 @@ func (c *Catalogue) fetchManifest(ctx context.Context, id shard.FileID, others *
 
 func (c *Catalogue) takeManifest(ctx context.Context, id shard.FileID, b manifestBlob) error {
 	if b.Kind == whole {
-		return writeWhole(c.manifestPath(id), bytes.NewReader(b.Data))
+		return disk.WriteFile(c.manifestPath(id), b.Data, 0o600)
 	}
 	holder, err := c.checkManifest(bytes.NewReader(b.Data), int64(len(b.Data)))
 	if err != nil {
 		return err
 	}
 	if !c.owns(holder.file) {
-		if err := writeWhole(c.manifestPath(holder.file), bytes.NewReader(b.Data)); err != nil {
+		if err := disk.WriteFile(c.manifestPath(holder.file), b.Data, 0o600); err != nil {
 			return err
 		}
 	}
@@ -176,16 +177,18 @@ func (c *Catalogue) takeManifest(ctx context.Context, id shard.FileID, b manifes
 // getManifest gets the file that holds the manifest of id.
 func (c *Catalogue) getManifest(ctx context.Context, id, holder shard.FileID) error {
 	path := c.manifestPath(id)
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	temp, err := disk.Temp(path, func(w io.Writer) error {
+		return c.cfg.Putter.Get(ctx, c.manifestPath(holder), w)
+	})
 	if err != nil {
 		return err
 	}
-	err = c.cfg.Putter.Get(ctx, c.manifestPath(holder), file)
-	if err == nil {
-		var f facts
-		if f, err = c.readManifest(file.Name()); err == nil && f.file != id {
-			err = fmt.Errorf("%w: it is of another file", ErrNotOurs)
-		}
+	f, err := c.readManifest(temp)
+	if err == nil && f.file != id {
+		err = fmt.Errorf("%w: it is of another file", ErrNotOurs)
 	}
-	return finish(file, path, err)
+	if err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return disk.Place(temp, path)
 }

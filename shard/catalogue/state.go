@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeebo/blake3"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/wire"
 )
@@ -242,7 +243,7 @@ func (s *state) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(path, bytes.NewReader(data))
+	return disk.WriteFile(path, data, 0o600)
 }
 
 // readState reads the state's file. Errors: errDamaged, [ErrNewer], those of
