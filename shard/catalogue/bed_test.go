@@ -119,8 +119,8 @@ func (d *device) restartWith(cfg Config) {
 	d.b.t.Helper()
 	c, err := New(cfg)
 	check(d.b.t, err)
-	c.ticks, c.steady = func() time.Duration { return d.b.clock().Sub(time.Unix(1_700_000_000, 0)) }, steadyClock{}
-	c.steady.observe(cfg.Now(), c.ticks())
+	c.ticks, c.steady = func() time.Duration { return d.b.clock().Sub(time.Unix(1_700_000_000, 0)) }, shard.SteadyClock{}
+	c.steady.Observe(cfg.Now(), c.ticks())
 	d.Catalogue = c
 }
 

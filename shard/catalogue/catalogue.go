@@ -89,7 +89,7 @@ type Catalogue struct {
 
 	seq, seqEnd uint64 // last one used, last one that may be; for the one call
 
-	steady steadyClock
+	steady shard.SteadyClock
 	ticks  func() time.Duration // as a clock that nobody sets; tests set it
 
 	mu    sync.Mutex
@@ -109,9 +109,9 @@ func New(cfg Config) (*Catalogue, error) {
 	}
 	c := &Catalogue{
 		cfg: cfg, log: cfg.Logger, writer: Writer(cfg.Self), working: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		ticks: ticksSinceStart(), state: &state{},
+		ticks: shard.Ticks(), state: &state{},
 	}
-	c.steady.observe(cfg.Now(), c.ticks())
+	c.steady.Observe(cfg.Now(), c.ticks())
 	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("catalogue: %w", err)
 	}

@@ -30,24 +30,3 @@ func TestAWrongClockForgetsNothing(t *testing.T) {
 	d.publish()
 	d.has(id, theirs, added)
 }
-
-func TestSteadyClock(t *testing.T) {
-	var c steadyClock
-	wall, ticks := time.Unix(1_800_000_000, 0), time.Duration(0)
-	step := func(by, jump time.Duration, want bool) {
-		t.Helper()
-		wall, ticks = wall.Add(by+jump), ticks+by
-		if got := c.observe(wall, ticks); got != want {
-			t.Errorf("%s later, off by %s: steady is %v", by, jump, got)
-		}
-	}
-	step(0, 0, false)
-	step(steadyTime-1, 0, false)
-	step(1, 0, true)
-	step(time.Hour, clockSlip, true)
-	step(time.Hour, time.Second, false) // that is over a minute, all in all
-	step(steadyTime, 0, true)
-	step(time.Minute, -time.Hour, false)
-	step(steadyTime/2, 0, false)
-	step(steadyTime/2, 0, true)
-}

@@ -71,7 +71,7 @@ func (c *Catalogue) gather(ctx context.Context, others *candidates, least int) (
 
 // prune drops what is too old, by a clock that has proved itself.
 func (c *Catalogue) prune(s *state) {
-	if now := c.cfg.Now(); c.steady.observe(now, c.ticks()) {
+	if now := c.cfg.Now(); c.steady.Observe(now, c.ticks()) {
 		s.prune(now, c.atHome)
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/batchain/batchain/disk"
 )
 
-// disk is what the store asks of a file system; tests put a faulty one in its
+// fileSystem is what the store asks of a file system; tests put a faulty one in its
 // place.
-type disk interface {
+type fileSystem interface {
 	// openTemp opens path for reading and writing, made if missing.
 	openTemp(path string) (tempFile, error)
 	open(path string) (*os.File, error)
@@ -40,8 +42,8 @@ func (osDisk) open(path string) (*os.File, error) { return os.Open(path) }
 func (osDisk) mkdir(path string) error            { return os.Mkdir(path, 0o700) }
 func (osDisk) rename(from, to string) error       { return os.Rename(from, to) }
 func (osDisk) remove(path string) error           { return os.Remove(path) }
-func (osDisk) syncFolder(path string) error       { return syncFolder(path) }
-func (osDisk) free(path string) (int64, error)    { return freeBytes(path) }
+func (osDisk) syncFolder(path string) error       { return disk.SyncFolder(path) }
+func (osDisk) free(path string) (int64, error)    { return disk.Free(path) }
 
 // removeFile removes path; that it is gone already is fine.
 func (s *Store) removeFile(path string) error {

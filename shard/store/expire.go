@@ -91,15 +91,15 @@ func (s *Store) expire(ctx context.Context) error {
 	defer s.expiring.Unlock()
 	for {
 		now := s.now()
-		if !s.steady.observe(now, s.ticks()) {
+		if !s.steady.Observe(now, s.ticks()) {
 			s.passed = 0
 			return nil
 		}
 		keys, err := s.dueBy(now.Unix())
 		if err == nil && len(keys) == 0 {
 			// Badger walks over deleted rows, so the next pass begins here.
-			// What comes in meanwhile is due later than now, but for clockSlip.
-			s.passed = now.Add(-steadyTime).Unix()
+			// What comes in meanwhile is due later than now, but for [shard.ClockSlip].
+			s.passed = now.Add(-shard.SteadyTime).Unix()
 			return nil
 		}
 		if err == nil {

@@ -15,7 +15,7 @@ import (
 // folders makes the folders that shard files lie in, and knows which of them
 // survive a power cut.
 type folders struct {
-	disk disk
+	disk fileSystem
 	root string
 
 	mu    sync.Mutex

@@ -57,7 +57,7 @@ type Store struct {
 	dir       string
 	ground    fs.FileInfo // of dir when it was opened; see here
 	db        *badger.DB
-	disk      disk
+	disk      fileSystem
 	capacity  int64
 	minFree   int64
 	perPeer   int64
@@ -79,7 +79,7 @@ type Store struct {
 
 	taking sync.RWMutex // held for reading by what commits anything new
 
-	steady   steadyClock
+	steady   shard.SteadyClock
 	expiring sync.Mutex // held by a pass of expire
 	passed   int64      // no row is due before; Unix seconds; guarded by expiring
 
@@ -129,7 +129,7 @@ func (s *Store) open(ctx context.Context, registerer prometheus.Registerer) erro
 	if !s.db.Opts().SyncWrites {
 		return errors.New("the index does not sync its writes")
 	}
-	s.steady.observe(s.now(), s.ticks())
+	s.steady.Observe(s.now(), s.ticks())
 	if err := s.recover(ctx); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func newStore(cfg Config) *Store {
 		holds:     make(map[peer.ID]hold),
 		heldBy:    make(map[string]int64),
 		now:       time.Now,
-		ticks:     ticksSinceStart(),
+		ticks:     shard.Ticks(),
 		pause:     pauseFor,
 	}
 	s.buffers.New = func() any { return new([bufferSize]byte) }
