@@ -17,6 +17,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/work"
 )
 
@@ -86,7 +87,7 @@ func Open(cfg Config) (*Hive, error) {
 	}
 	h := &Hive{
 		cfg: cfg, log: cfg.Logger, db: db, metrics: newMetrics(),
-		free: func() (int64, error) { return freeBytes(cfg.Dir) },
+		free: func() (int64, error) { return disk.Free(cfg.Dir) },
 		ops:  make(chan *op, maxBatch), done: make(chan struct{}),
 		bench: bench{seats: map[string]work.Validator{}},
 	}

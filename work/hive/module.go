@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/wire"
 )
 
@@ -41,25 +42,7 @@ func (m *Modules) Put(module []byte) (hash [sha256.Size]byte, err error) {
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return hash, fmt.Errorf("put module: %w", err)
 	}
-	temp, err := os.CreateTemp(m.dir, "new-*")
-	if err != nil {
-		return hash, fmt.Errorf("put module: %w", err)
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(module)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closing := temp.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), m.path(hash))
-	}
-	if err == nil {
-		err = syncFolder(m.dir)
-	}
-	if err != nil {
+	if err := disk.WriteFile(m.path(hash), module, 0o600); err != nil {
 		return hash, fmt.Errorf("put module: %w", err)
 	}
 	return hash, nil
