@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // compactSlack is how much a file may hold that is superseded, in bytes, beyond as
@@ -39,6 +41,7 @@ func Open(ctx context.Context, path string, model Model, cfg Config) (*Replica, 
 	if err != nil {
 		return nil, err
 	}
+	_ = disk.Sweep(path, 0) // nobody else has it open
 	if err := r.openJournal(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), r.Close())
 	}
@@ -68,7 +71,7 @@ func (r *Replica) openJournal(ctx context.Context, path string) error {
 	if l.whole > 0 {
 		return nil
 	}
-	return errors.Join(r.journal.start(r.start()), syncFolder(filepath.Dir(path)))
+	return errors.Join(r.journal.start(r.start()), disk.SyncFolder(filepath.Dir(path)))
 }
 
 // start notes under which epoch we write from here on.
@@ -149,11 +152,11 @@ func (r *Replica) compact() {
 	if j == nil || j.broken != nil || j.at < 2*j.saved+compactSlack {
 		return
 	}
-	size, err := writeNew(j.path+newSuffix, func(w io.Writer) error {
+	temp, err := disk.Temp(j.path, func(w io.Writer) error {
 		return save(bufio.NewWriterSize(w, 64<<10), r.start(), r.history(nil))
 	})
 	if err == nil {
-		err = j.become(size)
+		err = j.become(temp)
 	}
 	if err != nil {
 		j.saved = j.at // try again when it has doubled
@@ -163,34 +166,18 @@ func (r *Replica) compact() {
 
 // become puts the new file in the place of the old one: a crash leaves the one or the
 // other. No file is open while it is renamed, which not every system allows.
-func (j *journal) become(size int64) error {
-	err := j.file.Close()
-	if renameErr := os.Rename(j.path+newSuffix, j.path); renameErr == nil {
-		j.at, j.saved = size, size
-		err = errors.Join(err, syncFolder(filepath.Dir(j.path)))
-	} else {
-		err = errors.Join(err, renameErr)
-	}
+func (j *journal) become(temp string) error {
+	err := errors.Join(j.file.Close(), disk.Place(temp, j.path))
 	var openErr error
 	if j.file, openErr = os.OpenFile(j.path, os.O_RDWR, 0); openErr != nil {
 		j.broken = openErr
+		return errors.Join(err, openErr)
 	}
-	return errors.Join(err, openErr)
-}
-
-// newSuffix is that of a file that is being written.
-const newSuffix = ".new"
-
-// writeNew writes a file, 0600 and synced.
-func writeNew(path string, write func(io.Writer) error) (int64, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, err
+	info, statErr := j.file.Stat() // of the old one, if it is still there
+	if statErr != nil {
+		j.broken = statErr
+		return errors.Join(err, statErr)
 	}
-	err = write(file)
-	if err == nil {
-		err = file.Sync()
-	}
-	size, seekErr := file.Seek(0, io.SeekEnd)
-	return size, errors.Join(err, seekErr, file.Close())
+	j.at, j.saved = info.Size(), info.Size()
+	return err
 }
