@@ -45,22 +45,48 @@ func ParseFrame(buf []byte, limit int) (kind byte, payload, rest []byte, err err
 // larger is allocated. It reads no byte beyond the frame. The error is io.EOF
 // only when r ends between two frames, and [ErrShort] when it ends inside one.
 func ReadFrame(r io.Reader, limit int) (kind byte, payload []byte, err error) {
+	kind, payload, err = readFrame(r, func(byte) (int, error) { return limit, nil })
+	if err != nil {
+		return 0, nil, err
+	}
+	return kind, payload, nil
+}
+
+// ReadFrameOf is [ReadFrame] of a frame that must be there and whose limit depends
+// on its kind: a stream that ends before it is [ErrShort] too. Nothing is read or
+// allocated of the payload of a kind that limit refuses; its error is returned as
+// it is, with the kind. Where the error comes before the kind, that is 0.
+func ReadFrameOf(r io.Reader, limit func(kind byte) (int, error)) (kind byte, payload []byte, err error) {
+	kind, payload, err = readFrame(r, limit)
+	if errors.Is(err, io.EOF) {
+		err = cutShort(io.ErrUnexpectedEOF)
+	}
+	return kind, payload, err
+}
+
+// readFrame returns the kind with the errors of the payload.
+func readFrame(r io.Reader, limit func(kind byte) (int, error)) (byte, []byte, error) {
 	var head [FrameHeaderSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, nil, cutShort(err)
 	}
-	size, err := payloadSize(head[:4], limit)
+	kind := head[4]
+	most, err := limit(kind)
 	if err != nil {
-		return 0, nil, err
+		return kind, nil, err
 	}
-	payload = make([]byte, size)
+	size, err := payloadSize(head[:4], most)
+	if err != nil {
+		return kind, nil, err
+	}
+	payload := make([]byte, size)
 	if _, err := io.ReadFull(r, payload); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return 0, nil, cutShort(err)
+		return kind, nil, cutShort(err)
 	}
-	return head[4], payload, nil
+	return kind, payload, nil
 }
 
 // WriteFrame writes one frame with a single call of Write.

@@ -115,6 +115,55 @@ func TestFrameBounds(t *testing.T) {
 	}
 }
 
+// TestReadFrameOf reads frames of which each kind has a limit of its own.
+func TestReadFrameOf(t *testing.T) {
+	strange := errors.New("strange kind")
+	limit := func(kind byte) (int, error) {
+		switch kind {
+		case 1:
+			return 4, nil
+		case 2:
+			return 0, nil
+		}
+		return 1 << 20, strange
+	}
+	for name, tt := range map[string]struct {
+		in     []byte
+		kind   byte
+		expect error
+	}{
+		"as large as allowed": {AppendFrame(nil, 1, []byte("four")), 1, nil},
+		"too large":           {AppendFrame(nil, 1, []byte("fives")), 1, ErrTooLarge},
+		"empty":               {AppendFrame(nil, 2, nil), 2, nil},
+		"not empty":           {AppendFrame(nil, 2, []byte{0}), 2, ErrTooLarge},
+		"of no known kind":    {AppendFrame(nil, 3, []byte("text")), 3, strange},
+		"of length 0":         {[]byte{0, 0, 0, 0, 1}, 1, ErrBadRequest},
+		"not there":           {nil, 0, ErrShort},
+		"cut in its head":     {[]byte{0, 0, 0, 5}, 0, ErrShort},
+		"cut after its head":  {[]byte{0, 0, 0, 5, 1}, 1, ErrShort},
+		"cut in its payload":  {[]byte{0, 0, 0, 5, 1, 'f', 'o'}, 1, ErrShort},
+	} {
+		in := bytes.NewReader(tt.in)
+		kind, payload, err := ReadFrameOf(iotest.OneByteReader(in), limit)
+		if kind != tt.kind || !errors.Is(err, tt.expect) {
+			t.Errorf("%s: kind %d, %v; want %d, %v", name, kind, err, tt.kind, tt.expect)
+		}
+		if err == nil && !bytes.Equal(payload, tt.in[FrameHeaderSize:]) {
+			t.Errorf("%s: read %q", name, payload)
+		}
+		if errors.Is(err, ErrShort) != errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v; whoever asks whether more comes must be told no", name, err)
+		}
+		if tt.expect == strange && in.Len() != len(tt.in)-FrameHeaderSize {
+			t.Errorf("%s: %d bytes of the payload were read", name, len(tt.in)-FrameHeaderSize-in.Len())
+		}
+	}
+	broken := errors.New("stream reset")
+	if _, _, err := ReadFrameOf(iotest.ErrReader(broken), limit); !errors.Is(err, broken) {
+		t.Errorf("a stream that breaks: %v", err)
+	}
+}
+
 // allocated returns the bytes that fn allocates, whatever is freed again.
 func allocated(fn func()) uint64 {
 	var before, after runtime.MemStats

@@ -34,6 +34,41 @@ func FuzzParseFrame(f *testing.F) {
 	})
 }
 
+// FuzzReadFrameOf holds what reads frames by kind to what reads them all.
+func FuzzReadFrameOf(f *testing.F) {
+	f.Add(golden(f, "frame"))
+	f.Add(golden(f, "error"))
+	f.Add(AppendFrame(nil, 200, make([]byte, 100)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		refused := errors.New("refused")
+		limit := func(kind byte) (int, error) {
+			if kind%7 == 0 {
+				return 0, refused
+			}
+			return int(kind), nil
+		}
+		r := bytes.NewReader(data)
+		kind, payload, err := ReadFrameOf(r, limit)
+		most, limitErr := limit(kind)
+		switch {
+		case errors.Is(err, refused):
+			if limitErr == nil || r.Len() != len(data)-FrameHeaderSize {
+				t.Fatalf("kind %d is refused after %d bytes of %d", kind, len(data)-r.Len(), len(data))
+			}
+			return
+		case len(data) < FrameHeaderSize:
+			if !errors.Is(err, ErrShort) || kind != 0 {
+				t.Fatalf("%x: kind %d, %v", data, kind, err)
+			}
+			return
+		}
+		wantKind, want, rest, wantErr := ParseFrame(data, most)
+		if (err == nil) != (wantErr == nil) || err == nil && (kind != wantKind || !bytes.Equal(payload, want) || r.Len() != len(rest)) {
+			t.Fatalf("%x: kind %d, %x, %v; as a whole: kind %d, %x, %v", data, kind, payload, err, wantKind, want, wantErr)
+		}
+	})
+}
+
 func FuzzUnmarshalRecord(f *testing.F) {
 	data, err := Marshal(sample())
 	if err != nil {

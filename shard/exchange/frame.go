@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,26 +14,6 @@ import (
 // answer out of place, lengths that contradict each other, a receipt that
 // does not hold. Such a host is broken or lies.
 var ErrProtocol = errors.New("peer broke the protocol")
-
-// readFrame reads one frame whose limit depends on its kind. Nothing is
-// allocated or read of a payload that limit refuses; the kind is returned
-// with the error.
-func readFrame(r io.Reader, limit func(kind byte) (int, error)) (byte, []byte, error) {
-	var head [wire.FrameHeaderSize]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return 0, nil, err
-	}
-	kind := head[wire.FrameHeaderSize-1]
-	most, err := limit(kind)
-	if err != nil {
-		return kind, nil, err
-	}
-	_, payload, err := wire.ReadFrame(io.MultiReader(bytes.NewReader(head[:]), r), most)
-	return kind, payload, err
-}
 
 // readAnswer reads the answer to a request: a frame of one of the kinds that
 // limits knows. A REJECT comes back as its [*wire.Error]; hints are skipped.
@@ -52,7 +31,7 @@ func readAnswer(r io.Reader, limits map[byte]int) (byte, []byte, error) {
 		return 0, fmt.Errorf("%w: answer of kind %d", ErrProtocol, kind)
 	}
 	for range maxHints + 1 {
-		kind, payload, err := readFrame(r, limit)
+		kind, payload, err := wire.ReadFrameOf(r, limit)
 		if err != nil {
 			return 0, nil, blame(err)
 		}

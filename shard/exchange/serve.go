@@ -86,7 +86,7 @@ func (s *Server) answer(ctx context.Context, r *request) (name string, err error
 		return name, err
 	}
 	defer s.streams.leave(r.peer, r.from, 0)
-	kind, payload, err := readFrame(r, func(kind byte) (int, error) {
+	kind, payload, err := wire.ReadFrameOf(r, func(kind byte) (int, error) {
 		op, known := operations[kind]
 		if !known {
 			return 0, wire.ErrUnsupported.With("operation %d is not supported", kind)

@@ -162,7 +162,7 @@ var requestLimits = map[byte]int{
 
 func (s *Server) answer(ctx context.Context, st network.Stream) error {
 	_ = st.SetDeadline(time.Now().Add(s.cfg.Session))
-	kind, payload, err := readFrame(st, func(kind byte) (int, error) {
+	kind, payload, err := wire.ReadFrameOf(st, func(kind byte) (int, error) {
 		most, known := requestLimits[kind]
 		if !known {
 			return 0, wire.ErrUnsupported.With("operation %d is not supported", kind)
