@@ -9,6 +9,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // configVersion is the version of the configuration file.
@@ -135,7 +137,7 @@ func SaveConfig(path string, c Config) error {
 	if err != nil {
 		return fmt.Errorf("save configuration: %w", err)
 	}
-	if err := writeDurable(path, data, 0o600); err != nil {
+	if err := disk.WriteFile(path, data, 0o600); err != nil {
 		return fmt.Errorf("save configuration: %w", err)
 	}
 	return nil

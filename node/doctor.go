@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/node/labour"
 )
@@ -97,7 +98,7 @@ func examineDisk(home Home) Finding {
 	if _, err := os.Stat(at); err != nil {
 		return fine("disk", "%s is not there yet", at)
 	}
-	free, err := diskFree(at)
+	free, err := disk.Free(at)
 	if err != nil {
 		return wrong("disk", "", "%v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // FormatVersion is the layout of a home folder that this program writes.
@@ -101,7 +103,7 @@ func (h Home) readFormat() (int, error) {
 }
 
 func (h Home) writeFormat(version int) error {
-	if err := writeDurable(h.format(), []byte(strconv.Itoa(version)+"\n"), 0o644); err != nil {
+	if err := disk.WriteFile(h.format(), []byte(strconv.Itoa(version)+"\n"), 0o644); err != nil {
 		return fmt.Errorf("home %s: %w", h, err)
 	}
 	return nil

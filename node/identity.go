@@ -9,6 +9,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	pb "github.com/libp2p/go-libp2p/core/crypto/pb"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // ErrKeyExposed means that a key file may be read by others on this machine.
@@ -45,7 +47,7 @@ func createIdentity(path string) (crypto.PrivKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	if err := writeDurable(path, data, 0o600); err != nil {
+	if err := disk.WriteFile(path, data, 0o600); err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
 	return key, nil
@@ -62,6 +64,14 @@ func signingKey(key crypto.PrivKey) (ed25519.PrivateKey, error) {
 
 // maxSecret bounds a key file, in bytes.
 const maxSecret = 4 << 10
+
+// checkPrivate refuses a key file that others on this machine can read.
+func checkPrivate(path string, info os.FileInfo) error {
+	if mode := info.Mode().Perm(); secretMode && mode&0o077 != 0 {
+		return fmt.Errorf("%w: %s has mode %04o and must have 0600", ErrKeyExposed, path, mode)
+	}
+	return nil
+}
 
 // readSecret reads a small file that only its owner may read.
 func readSecret(path string) ([]byte, error) {

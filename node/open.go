@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/kad"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
@@ -98,7 +99,7 @@ const indexFloor = 16 << 20
 
 // indexRoom tells whether the disk takes another write to the index.
 func (n *Node) indexRoom() bool {
-	free, err := diskFree(n.home.index())
+	free, err := disk.Free(n.home.index())
 	return err == nil && free >= indexFloor
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/shard"
 )
 
@@ -18,7 +19,7 @@ func LoadOwnerKey(home string) (shard.Seed, error) {
 	data, err := readSecret(path)
 	if errors.Is(err, os.ErrNotExist) {
 		seed := shard.NewSeed()
-		if err := writeDurable(path, seed[:], 0o600); err != nil {
+		if err := disk.WriteFile(path, seed[:], 0o600); err != nil {
 			return shard.Seed{}, fmt.Errorf("owner key: %w", err)
 		}
 		return seed, nil
@@ -66,7 +67,7 @@ func AdoptOwnerKey(home string, seed shard.Seed) error {
 			return fmt.Errorf("owner key: %w", err)
 		}
 	}
-	if err := writeDurable(h.ownerKey(), seed[:], 0o600); err != nil {
+	if err := disk.WriteFile(h.ownerKey(), seed[:], 0o600); err != nil {
 		return fmt.Errorf("owner key: %w", err)
 	}
 	return nil

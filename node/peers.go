@@ -19,6 +19,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // Bounds of the peer cache.
@@ -204,7 +206,7 @@ func (c *peerCache) save() error {
 	if err != nil {
 		return fmt.Errorf("peer cache: %w", err)
 	}
-	if err := writeDurable(c.path, append(data, '\n'), 0o600); err != nil {
+	if err := disk.WriteFile(c.path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("peer cache: %w", err)
 	}
 	return nil

@@ -3,6 +3,8 @@ package node
 import (
 	"os"
 	"testing"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // Where the free space cannot be told there is none: a write that goes wrong
@@ -15,11 +17,11 @@ func TestIndexRoom(t *testing.T) {
 	if err := os.Mkdir(n.home.index(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	size, err := diskSize(n.home.index())
+	size, err := disk.Size(n.home.index())
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := diskFree(n.home.index())
+	free, err := disk.Free(n.home.index())
 	if err != nil || free <= 0 || free > size {
 		t.Errorf("%d bytes of %d are free, %v", free, size, err)
 	}

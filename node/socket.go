@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // maxSocketHome is the longest path of a home, in bytes, whose socket lies in
@@ -68,7 +70,7 @@ func (h Home) placeSocket() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "control.sock")
-	return path, writeDurable(h.ControlPath(), []byte(path+"\n"), 0o600)
+	return path, disk.WriteFile(h.ControlPath(), []byte(path+"\n"), 0o600)
 }
 
 // runFolder makes a short folder for the home's socket below the temporary

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard/store"
 )
@@ -54,7 +55,7 @@ func (n *Node) reachability() string {
 
 // openStore opens the shards of others, within what the disk allows.
 func (n *Node) openStore(ctx context.Context) (*store.Store, error) {
-	size, err := diskSize(string(n.home))
+	size, err := disk.Size(string(n.home))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // migration takes a home from the format of its place in the list to the next.
@@ -56,5 +58,5 @@ func (h Home) copyIndex(found int) error {
 	if err := os.Rename(part, to); err != nil {
 		return err
 	}
-	return syncDir(string(h))
+	return disk.SyncFolder(string(h))
 }
