@@ -10,6 +10,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
@@ -54,17 +55,21 @@ func runManifestImport(_ context.Context, s *session, c *urfave.Context) error {
 // importManifest copies a manifest into a folder under its proper name, after
 // every byte of it was checked. One that is there already is left alone.
 func importManifest(in io.Reader, folder string) (path string, fresh bool, err error) {
-	tmp, err := os.CreateTemp(folder, ".import-")
+	var size int64
+	temp, err := disk.Temp(filepath.Join(folder, "import"), func(w io.Writer) (err error) {
+		size, err = io.Copy(w, in)
+		return err
+	})
 	if err != nil {
 		return "", false, fmt.Errorf("import: %w", err)
 	}
-	defer os.Remove(tmp.Name())
-	size, err := io.Copy(tmp, in)
+	defer os.Remove(temp) // gone already when all went well
+	src, err := os.Open(temp)
 	if err != nil {
-		return "", false, errors.Join(fmt.Errorf("import: %w", err), tmp.Close())
+		return "", false, fmt.Errorf("import: %w", err)
 	}
-	m, err := shard.OpenManifest(tmp, size)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+	m, err := shard.OpenManifest(src, size)
+	if err = errors.Join(err, src.Close()); err != nil {
 		return "", false, fmt.Errorf("import: %w", err)
 	}
 	path = filepath.Join(folder, exportedID(m)+".batchain")
@@ -76,7 +81,7 @@ func importManifest(in io.Reader, folder string) (path string, fresh bool, err e
 		}
 		return path, false, nil
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := disk.Place(temp, path); err != nil {
 		return "", false, fmt.Errorf("import: %w", err)
 	}
 	return path, true, nil

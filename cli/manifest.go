@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	urfave "github.com/urfave/cli/v2"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node"
 	"github.com/batchain/batchain/shard"
 )
@@ -155,15 +156,17 @@ func exportName(m *shard.Manifest, repair bool) string {
 }
 
 // createSecret makes a new file that only its owner may read. It is whole, or
-// it is not there.
+// it is not there; a crash may leave it empty.
 func createSecret(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // takes the name
 	if errors.Is(err, os.ErrExist) {
 		return usage(71, "%s is there already", path).Try("-o FILE writes to another place")
 	} else if err != nil {
 		return err
 	}
-	err = errors.Join(write(f), f.Sync(), f.Close())
+	if err = f.Close(); err == nil {
+		err = disk.Write(path, write)
+	}
 	if err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
