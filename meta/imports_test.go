@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"node/broker":  {"wire"},
 	"node/control": {"shard"},
 	"node/devices": {"gossip/replica", "shard", "shard/catalogue", "wire"},
-	"node/labour":  {"node/control", "wire", "work", "work/bee", "work/dispatch", "work/exec", "work/feed", "work/hive", "work/spool", "work/table", "work/validator"},
+	"node/labour":  {"disk", "node/control", "wire", "work", "work/bee", "work/dispatch", "work/exec", "work/feed", "work/hive", "work/spool", "work/table", "work/validator"},
 	// floor 3
 	"kad":             {"shard"},
 	"work/feed":       {"wire", "work"},

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/exec"
@@ -157,7 +158,7 @@ func (c *cache) path(ctx context.Context, f *work.File, from modules) (string, e
 		return "", err
 	}
 	if !f.Mesh {
-		return path, writeDurable(path, data)
+		return path, disk.WriteFile(path, data, 0o600)
 	}
 	return path, c.fetch(ctx, f, data, path)
 }
@@ -252,7 +253,7 @@ func (l *Labour) publish(ctx context.Context, h *hive.Hive, p *project) error {
 	if err != nil {
 		return fmt.Errorf("publish the results: %w", err)
 	}
-	return writeDurable(filepath.Join(p.dir, publishedFile), []byte(id))
+	return disk.WriteFile(filepath.Join(p.dir, publishedFile), []byte(id), 0o600)
 }
 
 // published is the id of the file with a project's results, "" while there is none.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/exec"
@@ -283,22 +284,22 @@ func (d *draft) save(dir string) error {
 	}
 	defer os.RemoveAll(temp) // gone already when all went well
 	if d.units != nil {
-		if err := writeDurable(filepath.Join(temp, unitsFile), d.units); err != nil {
+		if err := disk.WriteFile(filepath.Join(temp, unitsFile), d.units, 0o600); err != nil {
 			return err
 		}
 	}
 	if d.validator != nil {
-		if err := writeDurable(filepath.Join(temp, validatorModule), d.validator); err != nil {
+		if err := disk.WriteFile(filepath.Join(temp, validatorModule), d.validator, 0o600); err != nil {
 			return err
 		}
 	}
-	if err := writeDurable(filepath.Join(temp, specFile), data); err != nil {
+	if err := disk.WriteFile(filepath.Join(temp, specFile), data, 0o600); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, dir); err != nil {
 		return err
 	}
-	return syncFolder(parent)
+	return disk.SyncFolder(parent)
 }
 
 // newPrefix begins the names of folders that are being made.

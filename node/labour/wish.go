@@ -15,6 +15,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/exec"
@@ -81,7 +82,7 @@ func (l *Labour) Volunteer(_ context.Context, req control.VolunteerRequest) (con
 		err = os.MkdirAll(l.cfg.Dir, 0o700)
 	}
 	if err == nil {
-		err = writeDurable(l.wishFile(), append(data, '\n'))
+		err = disk.WriteFile(l.wishFile(), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return control.Volunteering{}, fmt.Errorf("volunteer: %w", err)

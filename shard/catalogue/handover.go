@@ -103,22 +103,11 @@ func (c *Catalogue) Deposit(id shard.FileID, added time.Time, manifest io.Reader
 	if c.owns(id) {
 		return nil
 	}
-	path := c.manifestPath(id)
-	file, err := os.CreateTemp(c.cfg.Manifests, "."+id.String()+manifestSuffix+".*")
+	err := c.writeManifest(id, added, func(w io.Writer) error {
+		_, err := io.Copy(w, manifest)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("deposit: %w", err)
-	}
-	size, err := io.Copy(file, manifest)
-	if err == nil {
-		var f facts
-		if f, err = c.checkManifest(file, size); err == nil && f.file != id {
-			err = fmt.Errorf("%w: it is of another file", ErrNotOurs)
-		}
-	}
-	if err == nil {
-		err = os.Chtimes(file.Name(), added, added)
-	}
-	if err := finish(file, path, err); err != nil {
 		return fmt.Errorf("deposit: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -176,10 +177,17 @@ func (c *Catalogue) takeManifest(ctx context.Context, id shard.FileID, b manifes
 
 // getManifest gets the file that holds the manifest of id.
 func (c *Catalogue) getManifest(ctx context.Context, id, holder shard.FileID) error {
-	path := c.manifestPath(id)
-	temp, err := disk.Temp(path, func(w io.Writer) error {
+	return c.writeManifest(id, time.Time{}, func(w io.Writer) error {
 		return c.cfg.Putter.Get(ctx, c.manifestPath(holder), w)
 	})
+}
+
+// writeManifest writes the manifest of a file, dated unless the date is zero, and
+// gives it its name if it is the owner's of this very file. Errors: [ErrNotOurs],
+// [shard.ErrManifest], those of write and of the disk.
+func (c *Catalogue) writeManifest(id shard.FileID, dated time.Time, write func(io.Writer) error) error {
+	path := c.manifestPath(id)
+	temp, err := disk.Temp(path, write)
 	if err != nil {
 		return err
 	}
@@ -187,8 +195,20 @@ func (c *Catalogue) getManifest(ctx context.Context, id, holder shard.FileID) er
 	if err == nil && f.file != id {
 		err = fmt.Errorf("%w: it is of another file", ErrNotOurs)
 	}
+	if err == nil && !dated.IsZero() {
+		err = date(temp, dated)
+	}
 	if err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return disk.Place(temp, path)
+}
+
+// date sets when a file was written to, and makes it durable.
+func date(path string, at time.Time) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chtimes(path, at, at), file.Sync(), file.Close())
 }
