@@ -21,7 +21,7 @@ type Wish struct {
 	Names []string      `cbor:"3,keyasint,omitempty"` // of the Native and Inline programs that it has
 	Wait  time.Duration `cbor:"4,keyasint,omitempty"` // for work to appear, at most MaxWait
 	// Resume asks first for the tasks that the bee has already, as one does that
-	// was started again.
+	// was started again, or did not get the last answer.
 	Resume bool `cbor:"5,keyasint,omitempty"`
 }
 

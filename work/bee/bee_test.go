@@ -222,6 +222,51 @@ func TestHiveIsAway(t *testing.T) {
 	})
 }
 
+// forgetful is a hive of which some answers are lost on their way, after it has
+// given out what is in them.
+type forgetful struct {
+	*fake
+	asked int
+	lost  []work.Task
+}
+
+func (f *forgetful) Request(ctx context.Context, wish work.Wish) (work.Batch, error) {
+	if len(f.lost) > 0 && wish.Resume {
+		batch := work.Batch{Programs: []work.Program{{Kind: work.Inline, Name: "f"}}, Tasks: f.lost}
+		f.lost = nil
+		return batch, nil
+	}
+	batch, err := f.fake.Request(ctx, wish)
+	if f.asked++; err == nil && f.asked%3 == 0 {
+		f.lost = append(f.lost, batch.Tasks...)
+		return work.Batch{}, errDown
+	}
+	return batch, err
+}
+
+// Tasks in an answer that was lost are asked for again at once, not when their
+// leases have gone by.
+func TestLostAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &forgetful{fake: newFake(100)}
+		programs := Inline{"f": func(_ context.Context, input []byte) ([]byte, error) {
+			time.Sleep(time.Second)
+			return input, nil
+		}}
+		b := New(Config{Hive: h, Runner: programs, Kinds: []work.Kind{work.Inline}, Names: programs.Names(), Slots: 2})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		if err := b.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		for n := range 100 {
+			if r, _ := h.result(n); r.Status != work.Done {
+				t.Fatalf("result %d: %+v", n, r)
+			}
+		}
+	})
+}
+
 // Long tasks are renewed; one that is not needed is stopped.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

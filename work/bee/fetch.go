@@ -41,6 +41,7 @@ func (b *Bee) fetch(ctx context.Context) {
 			b.rest(ctx, firstPause, true)
 		case err != nil:
 			b.log.DebugContext(ctx, "no work from the hive", "err", err)
+			resume = true // there may have been tasks in an answer that was lost
 			b.rest(ctx, pause/2+rand.N(pause), false)
 			pause = min(lastPause, 2*pause)
 		case len(batch.Tasks) == 0:
