@@ -191,6 +191,7 @@ func TestReplayedAndReordered(t *testing.T) {
 	s.run(3 * time.Second)
 	at := b.of(a).detector.last
 	b.bring(replayer.id, &message{Kind: kindPush, Deltas: []delta{old}, Beats: beats})
+	b.bring(replayer.id, &message{Kind: kindPush, Beats: beatsOf([]*member{b.of(a)})})
 	if b.of(a).detector.last != at {
 		t.Error("an old heartbeat counted as life")
 	}

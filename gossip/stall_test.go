@@ -73,6 +73,11 @@ func TestStallIsForgiven(t *testing.T) {
 		}
 	}
 	s.told = nil
+	for _, m := range stuck.members {
+		if m != stuck.self && slices.Max(m.detector.intervals) > 3*time.Second {
+			t.Errorf("a stall has left samples of %v", slices.Max(m.detector.intervals))
+		}
+	}
 	s.nodes[5].crash()
 	if times := s.known(s.nodes[5], time.Minute); times[len(times)-1] > 10*time.Second {
 		t.Errorf("a crash is known after %v", times)
@@ -142,5 +147,35 @@ func TestStoppedProcessForgives(t *testing.T) {
 	n.beats(n.sim.now, m, false)
 	if last := m.detector.intervals[before]; last > time.Second {
 		t.Errorf("the hour has left a sample of %v", last)
+	}
+}
+
+// However often everybody but one falls silent, the dead one is found out.
+func TestForgivenessEnds(t *testing.T) {
+	n, others := alone(t, Options{}, 1, 1, 1)
+	dead := n.members[others[1].id]
+	for range 20 {
+		n.sim.now = n.sim.now.Add(time.Second)
+		for _, o := range others {
+			n.handle(n.sim.now, o.id, &message{Kind: kindPush})
+			n.beats(n.sim.now, n.members[o.id], false)
+		}
+	}
+	for i := range 20 * 9 { // 45 s
+		n.sim.now = n.sim.now.Add(time.Second / 4)
+		if i%9 == 8 {
+			n.handle(n.sim.now, others[0].id, &message{Kind: kindPush})
+			n.handle(n.sim.now, others[2].id, &message{Kind: kindPush})
+		}
+		n.resume(n.sim.now)
+		n.check(n.sim.now)
+	}
+	if dead.state != Dead {
+		t.Errorf("it is %s; %v are forgiven", dead.state, dead.forgiven)
+	}
+	for _, o := range []stranger{others[0], others[2]} {
+		if m := n.members[o.id]; !m.state.Alive() {
+			t.Errorf("one that speaks is %s", m.state)
+		}
 	}
 }

@@ -56,7 +56,7 @@ var guarded = []struct{ what, tests string }{
 	{"a crash is known in 10 s", "TestCrashIsKnown BenchmarkCrash"},
 	{"nobody dies in joins, nor at 10 % loss", "TestJoinsKillNobody TestLossKillsNobody BenchmarkFalseDeaths"},
 	{"nor by pauses of 4 s, of a process or of its network", "TestPausesKillFew TestStallIsForgiven TestOwnPauseKillsNobody BenchmarkCurve"},
-	{"who is cut off says so", "TestCutOffIsToldFirst TestAllOthersDie TestBadLinkKeepsNobodyAlive"},
+	{"who is cut off says so", "TestCutOffIsToldFirst TestAllOthersDie TestBadLinkKeepsNobodyAlive TestForgivenessEnds"},
 	{"an update reaches all of 80 in a second", "TestUpdateIsKnown BenchmarkUpdate"},
 	{"idle traffic", "TestIdleTraffic BenchmarkIdle"},
 	{"the cost of a member in a large mesh", "TestLargeMesh TestImportantAreWatched BenchmarkLargeMesh"},
