@@ -28,7 +28,7 @@ func killRounds() int {
 }
 
 // TestKilledHiveAndBees: real processes on loopback. In every round the hive and
-// one bee in three are killed with SIGKILL at a random moment in the middle of a
+// one bee of four are killed with SIGKILL at a random moment in the middle of a
 // project, and started again. Every unit gets its datachunk, each one once and for
 // good, and nobody counts one twice.
 func TestKilledHiveAndBees(t *testing.T) {
