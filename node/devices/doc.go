@@ -85,10 +85,15 @@
 // # Cost and limits
 //
 // Two devices that meet exchange their clocks, some 60 bytes for each device and
-// each time its replica was lost, and then only what is new: about 180 bytes a
-// change. The first time that is all of the list, with some kilobytes of manifest
-// for each file that a device lacks, 256 to a question. A comparison looks at all of both lists;
-// it rests four times as long as the last one took. See the benchmarks of this package.
+// each time its replica was lost, and then only what is new: about 150 bytes a
+// file, on the wire, on disk and twice in memory, where it takes 1 kB with all
+// there is about it. A file is on the list once, whoever has it. The first time that
+// is all of the list, and all manifests that a device lacks, 256 to a question, 16
+// written at once. With 2,000 files, on 2 busy cores: 1 s for two devices that have
+// all of them, 8 s for an empty one (the disk's), 0.1 s for one more file, 1 s for a
+// return. So 100,000 files are 15 MB, 100 MB of memory, and minutes the first time. A
+// comparison looks at all of both lists and then rests four times as long, 5 s at
+// most. See BenchmarkLongList.
 //
 // Before the proof: 16 streams at a time from all who say no mark of ours, 4 of one peer, 5 s,
 // frames of 256 bytes. After it: 32 devices, questions of 8 KiB, manifests of 1 GiB, 30 s

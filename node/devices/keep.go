@@ -141,29 +141,35 @@ func (d *Devices) fetch(ctx context.Context, partners []peer.ID, wanted []shard.
 
 // offer lists the files at home that the shared list lacks, but buries those that a
 // device knows to be deleted. What a device of a lower id has too is left to that
-// one to list.
-func (d *Devices) offer(ctx context.Context, partners []peer.ID, unlisted []shard.FileID) error {
-	var theirs []shard.FileID
+// one to list. A device that does not answer counts as one that is off: what it
+// knows to be deleted it takes off the list again. At least one has to answer.
+func (d *Devices) offer(ctx context.Context, partners []peer.ID, unlisted []shard.FileID) (err error) {
+	theirs, answered := map[shard.FileID]bool{}, false
 	for _, p := range partners {
-		var rest []shard.FileID
-		err := d.ask(ctx, p, unlisted, false, func(a answers) error {
-			rest = append(rest, a.rest...)
-			if p < d.cfg.Host.ID() {
-				theirs = append(theirs, a.here...)
-			}
-			rest = append(rest, a.here...)
-			return d.bury(a.gone)
-		})
-		if err != nil {
-			return err
+		rest, failed := d.offerTo(ctx, p, unlisted, theirs)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
 		}
-		unlisted = rest
+		unlisted, answered = rest, true
 	}
-	skip := map[shard.FileID]bool{}
-	for _, id := range theirs {
-		skip[id] = true
+	if !answered {
+		return err
 	}
-	return inLots(slices.DeleteFunc(unlisted, func(id shard.FileID) bool { return skip[id] }), d.files.Add)
+	return errors.Join(err, inLots(slices.DeleteFunc(unlisted, func(id shard.FileID) bool { return theirs[id] }), d.files.Add))
+}
+
+// offerTo asks one device, and returns what is not deleted. What that one is to
+// list is added to theirs.
+func (d *Devices) offerTo(ctx context.Context, p peer.ID, unlisted []shard.FileID, theirs map[shard.FileID]bool) (rest []shard.FileID, err error) {
+	err = d.ask(ctx, p, unlisted, false, func(a answers) error {
+		for _, id := range a.here {
+			theirs[id] = theirs[id] || p < d.cfg.Host.ID()
+		}
+		rest = append(append(rest, a.rest...), a.here...)
+		return d.bury(a.gone)
+	})
+	return rest, err
 }
 
 // bury takes in that files are deleted.
