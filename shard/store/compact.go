@@ -39,6 +39,9 @@ func openIndex(options badger.Options, large int64) (*Index, error) {
 	if size < large {
 		options = options.WithNumCompactors(0).WithNumLevelZeroTables(mergedTables).WithNumLevelZeroTablesStall(stallTables)
 	}
+	if err := removeEmpty(options.Dir); err != nil {
+		return nil, err
+	}
 	db, err := badger.Open(options)
 	if err != nil {
 		return nil, err
