@@ -16,7 +16,9 @@
 //	work/projects/NAME/         one for each project, made whole and never changed:
 //	    project.json            its terms and where its units come from; version 1
 //	    units.jsonl             the inputs, when they come from a file
+//	    validator.wasm          who judges, when that is a module
 //	work/exec/                  the pool's; see package exec
+//	work/validators/NAME/       of a module that judges: a pool of its own
 //	work/files/SHA256           files that bees read, named as the program names them; 4 GiB
 //	work/volunteer.json         whose units the node's bees do; version 1
 //
@@ -26,6 +28,9 @@
 // once: so a hive that is killed makes none twice and leaves none out. A
 // source is a program; it is asked for units by their number, and after a restart for
 // the first one that the hive does not have.
+// Units may be in a store, too: rows of a table, files in a folder. Package feed
+// keeps the project in step with it; until it is reached, work show tells why not. The
+// owner of claims is PEER/NAME, of this node's peer and the project.
 //
 // # Bees
 //
