@@ -3,13 +3,13 @@
 //
 // # Whole files
 //
-//	leftovers go → .NAME.DIGITS, 0600 → write → fsync → rename to NAME → fsync of the folder
+//	.NAME.DIGITS, 0600 → write → fsync → rename to NAME → fsync of the folder
 //
 // A crash or a power cut at any point leaves what was there before or the whole
 // new file, and besides it at most the file .NAME.DIGITS in the same folder, which
-// nobody takes for NAME. The next write of NAME removes it once nobody has written
-// to it for [LeftoverTime]. Of a name of more than 240 bytes the first 240 stand
-// there.
+// nobody takes for NAME. [Sweep] removes it; it reads the whole folder for that, so
+// it is not part of every write. Of a name of more than 240 bytes the first 240
+// stand there.
 //
 // [WriteFile] and [Write] do all of it. [Temp] and [Place] are its two halves, for
 // who looks at the file before it has its name, or learns the name from what is in

@@ -38,14 +38,12 @@ func whole(path string, mode fs.FileMode, write func(io.Writer) error) error {
 
 // Temp writes a file beside path, under a name that tells it is no whole file of
 // that name, readable by its owner only, and syncs it. The caller gives it a name
-// by [Place], or removes it. What a crash left of earlier ones for the same path
-// goes first. After an error nothing is left of it.
+// by [Place], or removes it. After an error nothing is left of it.
 func Temp(path string, write func(io.Writer) error) (temp string, err error) {
 	return makeTemp(path, secret, write)
 }
 
 func makeTemp(path string, mode fs.FileMode, write func(io.Writer) error) (string, error) {
-	_ = Sweep(path, LeftoverTime) // a folder that cannot be listed can be written to
 	file, err := os.CreateTemp(filepath.Dir(path), leftoverOf(path)+"*")
 	if err != nil {
 		return "", err

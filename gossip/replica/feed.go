@@ -69,7 +69,7 @@ func (f *feed[K]) watch(ctx context.Context) iter.Seq2[K, bool] {
 			case <-ctx.Done():
 				return
 			}
-			if !f.drain(w, yield) {
+			if ctx.Err() != nil || !f.drain(w, yield) {
 				return
 			}
 		}

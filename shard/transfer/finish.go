@@ -20,6 +20,7 @@ func (p *put) writeManifest(segments int, private shard.Private) (int, string, e
 		hosts, err = p.manifest(w, segments, private)
 		return err
 	}
+	_ = disk.Sweep(path, disk.LeftoverTime) // a folder that cannot be listed can be written to
 	if err := disk.Write(path, write); err != nil {
 		return 0, "", fmt.Errorf("manifest: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 // manifest is there: what was removed meanwhile stays away, and that is
 // [fs.ErrNotExist].
 func (e *Engine) rewrite(manifest, path string, write func(io.Writer) error) error {
+	_ = disk.Sweep(path, disk.LeftoverTime) // a folder that cannot be listed can be written to
 	temp, err := disk.Temp(path, write)
 	if err != nil {
 		return err

@@ -73,7 +73,10 @@ func TestLeftoversGo(t *testing.T) {
 	health := made(".f.[batchain.health.789", 2*disk.LeftoverTime)
 	others := []string{made(".f.[batchain.", 2*disk.LeftoverTime), made(".f.[batchain.12a", 2*disk.LeftoverTime), made("f.[batchain.123", 2*disk.LeftoverTime), made(".g.[batchain.1", 2*disk.LeftoverTime)}
 	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
-	if err := disk.Write(manifest, func(w io.Writer) error { return nil }); err != nil {
+	if err := os.WriteFile(manifest, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.engine.rewrite(manifest, manifest, func(io.Writer) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if there(old) || !there(fresh) || !there(health) || !there(manifest) {
