@@ -28,19 +28,19 @@ var (
 )
 
 // prove plays both sides over a pipe.
-func prove(opener, answerer pair, why purpose) (opened, answered error, got purpose) {
+func prove(opener, answerer pair, why purpose) (got purpose, opened, answered error) {
 	a, b := net.Pipe()
 	var both sync.WaitGroup
 	both.Go(func() { opened = opener.open(a, why); a.Close() })
 	both.Go(func() { got, answered = answerer.answer(b); b.Close() })
 	both.Wait()
-	return opened, answered, got
+	return got, opened, answered
 }
 
 func TestDevicesProveThemselves(t *testing.T) {
 	p := pair{ours, "test", anna, bert}
 	for _, why := range []purpose{purposeList, purposeAsk} {
-		if opened, answered, got := prove(p, p, why); opened != nil || answered != nil || got != why {
+		if got, opened, answered := prove(p, p, why); opened != nil || answered != nil || got != why {
 			t.Errorf("purpose %d: %v, %v, purpose %d", why, opened, answered, got)
 		}
 	}
@@ -56,7 +56,7 @@ func TestWhoHasNotTheKey(t *testing.T) {
 		"another answerer": {ours, "test", anna, mallory},
 		"sides exchanged":  {ours, "test", bert, anna},
 	} {
-		if opened, _, _ := prove(p, other, purposeList); !errors.Is(opened, wire.ErrBadSignature) {
+		if _, opened, _ := prove(p, other, purposeList); !errors.Is(opened, wire.ErrBadSignature) {
 			t.Errorf("%s answers: %v", name, opened)
 		}
 		// An opener that goes on whatever it is answered.
