@@ -110,7 +110,7 @@ func BenchmarkIdle(b *testing.B) {
 	if testing.Short() {
 		b.Skip("skipped with -short: it takes three minutes")
 	}
-	f := newFleet(b, 21)
+	f := builtFleet(b, 21)
 	for range b.N {
 		rest(b, 2*time.Minute)
 		before := make([]float64, len(f.nodes))

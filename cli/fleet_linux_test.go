@@ -23,7 +23,7 @@ import (
 type fleet struct {
 	b     testing.TB
 	dir   string
-	prog  string // this test binary, called batchain
+	prog  string // the program, or this test binary called batchain
 	nodes []*ship
 }
 
@@ -37,18 +37,34 @@ type ship struct {
 
 func newFleet(b testing.TB, count int) *fleet {
 	b.Helper()
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		b.Skip("skipped: this reads /proc")
-	}
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := &fleet{b: b, dir: b.TempDir()}
-	f.prog = filepath.Join(f.dir, "batchain")
-	if err := os.Symlink(self, f.prog); err != nil {
+	prog := filepath.Join(b.TempDir(), "batchain")
+	if err := os.Symlink(self, prog); err != nil {
 		b.Fatal(err)
 	}
+	return fleetOf(b, prog, count)
+}
+
+// builtFleet is a fleet of the program as people have it: a test binary is larger,
+// and its pages count.
+func builtFleet(b testing.TB, count int) *fleet {
+	b.Helper()
+	prog := filepath.Join(b.TempDir(), "batchain")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", prog, "./batchain").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return fleetOf(b, prog, count)
+}
+
+func fleetOf(b testing.TB, prog string, count int) *fleet {
+	b.Helper()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		b.Skip("skipped: this reads /proc")
+	}
+	f := &fleet{b: b, dir: b.TempDir(), prog: prog}
 	for i := range count {
 		f.launch(i)
 	}
