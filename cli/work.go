@@ -16,7 +16,7 @@ import (
 func workCommand() *command {
 	return &command{
 		name: "work", args: "submit|ls|show|results|pause|resume|cancel|volunteer|run", group: groupWork,
-		brief: "have units computed by volunteers, and believed when they agree; or be one",
+		brief: "have volunteers compute, or be one",
 		subs: []*command{
 			{
 				name: "submit", args: ProjectArg, group: groupWork, brief: "make a project on this node and hand out its units while it runs",

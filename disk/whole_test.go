@@ -97,7 +97,7 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 }
 
 // TestCrash ends writing where a process could: the old file is there, and what
-// was begun is no file of that name. It goes with a later write, and only then.
+// was begun is no file of that name. It goes with a sweep, when it is old.
 func TestCrash(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -113,11 +113,12 @@ func TestCrash(t *testing.T) {
 	name := filepath.Base(left[0])
 	holds(t, dir, map[string]string{"file": "old", name: "half"})
 	check(t, Write(path, says("new")))
+	check(t, Sweep(path, LeftoverTime))
 	holds(t, dir, map[string]string{"file": "new", name: "half"}) // somebody may be writing it
 	then := time.Now().Add(-LeftoverTime - time.Minute)
 	check(t, os.Chtimes(left[0], then, then))
-	check(t, Write(path, says("newer")))
-	holds(t, dir, map[string]string{"file": "newer"})
+	check(t, Sweep(path, LeftoverTime))
+	holds(t, dir, map[string]string{"file": "new"})
 }
 
 func TestTempAndPlace(t *testing.T) {
