@@ -68,13 +68,26 @@ func (t *Table) statements(ctx context.Context) (*statements, error) {
 		err = t.fits(l)
 	}
 	if err == nil && !l.cursors {
-		_, err = t.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+t.config.cursors()+` (owner text PRIMARY KEY, next bigint NOT NULL)`)
+		err = t.makeCursors(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.config.Table, err)
 	}
 	t.ready = newStatements(&t.config, t.dialect.expressions(&t.config, l))
 	return t.ready, nil
+}
+
+// makeCursors makes the table of cursors. When others make it at the same moment,
+// PostgreSQL has all but one fail although it is told to look; for the next try it
+// is there.
+func (t *Table) makeCursors(ctx context.Context) (err error) {
+	for range 3 {
+		_, err = t.db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+t.config.cursors()+` (owner text PRIMARY KEY, next bigint NOT NULL)`)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
 }
 
 // fits says what a table lacks.
