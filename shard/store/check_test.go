@@ -62,133 +62,162 @@ func countRows(t testing.TB, s *Store, kind string) (n int64) {
 // checkRows walks the index: each row must be owed to another one.
 func checkRows(t testing.TB, s *Store, onDisk map[string]int64) {
 	t.Helper()
+	w := &walk{
+		t: t, s: s, files: map[shard.ID]fileRow{}, leases: map[shard.ID]uint32{}, owners: map[admin]uint32{},
+		notes: map[admin]uint32{}, peers: map[peer.ID]int64{}, networks: map[string]int64{},
+	}
 	var stored counters
-	leases := make(map[shard.ID]uint32)
-	owners := make(map[admin]uint32)
-	peers, networks := make(map[peer.ID]int64), make(map[string]int64)
-	places, dues := 0, 0
-	notes, noted := make(map[admin]uint32), int64(0)
 	err := s.view(func(tx tx) error {
+		w.tx = tx
 		if _, err := tx.get([]byte(keyCounters), &stored); err != nil {
 			return err
 		}
-		lengths := make(map[shard.ID]fileRow)
-		err := tx.tails([]byte(keyFile), nil, func(tail []byte) (bool, error) {
-			var row fileRow
-			id := shard.ID(tail)
-			_, err := tx.get(fileKey(id), &row)
-			lengths[id] = row
-			if size, ok := onDisk[s.path(id)]; !ok || size != diskSize(row.Length) {
-				t.Errorf("shard %v: %d bytes on disk, %d in the index", id, size, diskSize(row.Length))
-			}
-			return true, err
-		})
-		if err != nil {
-			return err
-		}
-		err = tx.tails([]byte(keyLease), nil, func(tail []byte) (bool, error) {
-			var row leaseRow
-			id, owner := shard.ID(tail), admin(tail[32:])
-			_, err := tx.get(leaseKey(id, owner), &row)
-			leases[id]++
-			owners[owner]++
-			cost := diskSize(lengths[id].Length) + placeCost*int64(len(row.Places))
-			peers[peer.ID(row.Peer)] += cost
-			if row.Network != nil {
-				networks[string(row.Network)] += cost
-			}
-			if ok, err := tx.get(dueKey(row.due(), leaseKey(id, owner)), nil); !ok || err != nil {
-				t.Errorf("lease that is never due: %v", err)
-			}
-			dues++
-			for _, at := range row.Places {
-				if ok, err := tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
-					t.Errorf("lease without its place %v: %v", at, err)
-				}
-				places++
-			}
-			return true, err
-		})
-		if err != nil {
-			return err
-		}
-		err = tx.tails([]byte(keyNote), nil, func(tail []byte) (bool, error) {
-			at, err := parseNote(tail)
-			if err != nil {
-				return false, err
-			}
-			row := checkNoteRows(t, tx, at)
-			owners[at.owner] += 0
-			notes[at.owner]++
-			noted += row.size()
-			peers[peer.ID(row.Peer)] += row.size()
-			if row.Network != nil {
-				networks[string(row.Network)] += row.size()
-			}
-			dues++
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-		for id, row := range lengths {
-			if row.Leases != leases[id] || row.Leases == 0 {
-				t.Errorf("shard %v counts %d leases and has %d", id, row.Leases, leases[id])
-			}
-		}
-		for who, bytes := range peers {
-			var row spentRow
-			if _, err := tx.get(peerKey(who), &row); err != nil || row.Bytes != bytes {
-				t.Errorf("peer %v is charged %d, has %d: %v", who, row.Bytes, bytes, err)
-			}
-		}
-		for which, bytes := range networks {
-			var row spentRow
-			if _, err := tx.get(networkKey(which), &row); err != nil || row.Bytes != bytes {
-				t.Errorf("network %x is charged %d, has %d: %v", which, row.Bytes, bytes, err)
-			}
-		}
-		for who, n := range owners {
-			var row ownerRow
-			if _, err := tx.get(ownerKey(who), &row); err != nil || row.Leases != n || row.Notes != notes[who] || n+row.Notes == 0 {
-				t.Errorf("file counts %d leases and has %d: %v", row.Leases, n, err)
-			}
-			if ok, _ := tx.get(locatorKey(row.Locator, who), nil); !ok {
-				t.Error("file without a locator")
-			}
-		}
-		err = tx.tails([]byte(keyTomb), nil, func(tail []byte) (bool, error) {
-			var row tombRow
-			if _, err := tx.get(tombKey(admin(tail)), &row); err != nil {
-				return false, err
-			}
-			if ok, err := tx.get(dueKey(row.Until, tombKey(admin(tail))), nil); !ok || err != nil {
-				t.Errorf("tombstone that stays for ever: %v", err)
-			}
-			dues++
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-		expect := map[string]int{keyDue: dues, keyPlace: places, keyOwner: len(owners), keyLocator: len(owners), keyPeer: len(peers), keyNetwork: len(networks), keyDoomed: 0, keyDelete: 0, keyBlob: sum(notes)}
-		for kind, want := range expect {
-			got := 0
-			if err := tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {
+		for _, step := range []struct {
+			kind string
+			row  func(tail []byte) error
+		}{
+			{keyFile, func(tail []byte) error { return w.file(shard.ID(tail), onDisk) }},
+			{keyLease, w.lease}, {keyNote, w.note}, {keyTomb, w.tomb},
+		} {
+			if err := tx.tails([]byte(step.kind), nil, func(tail []byte) (bool, error) { return true, step.row(tail) }); err != nil {
 				return err
 			}
-			if got != want {
-				t.Errorf("%d rows %q, %d expected", got, kind, want)
-			}
 		}
-		return nil
+		w.counts()
+		return w.rows()
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards || stored.Places != usage.Places || stored.Notes != noted || usage.Notes != noted || usage.Places != int64(places) {
+	if usage := s.Usage(); stored.Used != usage.Used || stored.Shards != usage.Shards || stored.Places != usage.Places || stored.Notes != w.noted || usage.Notes != w.noted || usage.Places != int64(w.places) {
 		t.Errorf("stored counters %+v, counted %+v", stored, usage)
 	}
+}
+
+// walk is what a walk through the index has counted.
+type walk struct {
+	t  testing.TB
+	s  *Store
+	tx tx
+
+	files        map[shard.ID]fileRow
+	leases       map[shard.ID]uint32
+	owners       map[admin]uint32 // leases
+	notes        map[admin]uint32
+	peers        map[peer.ID]int64 // bytes they are to be charged with
+	networks     map[string]int64
+	places, dues int
+	noted        int64 // bytes of notes
+}
+
+func (w *walk) file(id shard.ID, onDisk map[string]int64) error {
+	var row fileRow
+	_, err := w.tx.get(fileKey(id), &row)
+	w.files[id] = row
+	if size, ok := onDisk[w.s.path(id)]; !ok || size != diskSize(row.Length) {
+		w.t.Errorf("shard %v: %d bytes on disk, %d in the index", id, size, diskSize(row.Length))
+	}
+	return err
+}
+
+func (w *walk) lease(tail []byte) error {
+	var row leaseRow
+	id, owner := shard.ID(tail), admin(tail[32:])
+	_, err := w.tx.get(leaseKey(id, owner), &row)
+	w.leases[id]++
+	w.owners[owner]++
+	w.charge(peer.ID(row.Peer), row.Network, diskSize(w.files[id].Length)+placeCost*int64(len(row.Places)))
+	w.due(row.due(), leaseKey(id, owner))
+	for _, at := range row.Places {
+		if ok, err := w.tx.get(placeKey(owner, at, id), &placeRow{}); !ok || err != nil {
+			w.t.Errorf("lease without its place %v: %v", at, err)
+		}
+		w.places++
+	}
+	return err
+}
+
+func (w *walk) note(tail []byte) error {
+	at, err := parseNote(tail)
+	if err != nil {
+		return err
+	}
+	row := checkNoteRows(w.t, w.tx, at)
+	w.owners[at.owner] += 0 // a file may have notes alone
+	w.notes[at.owner]++
+	w.noted += row.size()
+	w.charge(peer.ID(row.Peer), row.Network, row.size())
+	w.dues++
+	return nil
+}
+
+func (w *walk) tomb(tail []byte) error {
+	var row tombRow
+	_, err := w.tx.get(tombKey(admin(tail)), &row)
+	w.due(row.Until, tombKey(admin(tail)))
+	return err
+}
+
+func (w *walk) charge(who peer.ID, network []byte, bytes int64) {
+	w.peers[who] += bytes
+	if network != nil {
+		w.networks[string(network)] += bytes
+	}
+}
+
+// due looks for the row that ends another one in time.
+func (w *walk) due(at int64, key []byte) {
+	if ok, err := w.tx.get(dueKey(at, key), nil); !ok || err != nil {
+		w.t.Errorf("row %.2s that is never due: %v", key, err)
+	}
+	w.dues++
+}
+
+// counts compares what was counted with the rows that say how many there are.
+func (w *walk) counts() {
+	for id, row := range w.files {
+		if row.Leases != w.leases[id] || row.Leases == 0 {
+			w.t.Errorf("shard %v counts %d leases and has %d", id, row.Leases, w.leases[id])
+		}
+	}
+	for who, bytes := range w.peers {
+		var row spentRow
+		if _, err := w.tx.get(peerKey(who), &row); err != nil || row.Bytes != bytes {
+			w.t.Errorf("peer %v is charged %d, has %d: %v", who, row.Bytes, bytes, err)
+		}
+	}
+	for which, bytes := range w.networks {
+		var row spentRow
+		if _, err := w.tx.get(networkKey(which), &row); err != nil || row.Bytes != bytes {
+			w.t.Errorf("network %x is charged %d, has %d: %v", which, row.Bytes, bytes, err)
+		}
+	}
+	for who, n := range w.owners {
+		var row ownerRow
+		if _, err := w.tx.get(ownerKey(who), &row); err != nil || row.Leases != n || row.Notes != w.notes[who] || n+row.Notes == 0 {
+			w.t.Errorf("file counts %d leases and has %d: %v", row.Leases, n, err)
+		}
+		if ok, _ := w.tx.get(locatorKey(row.Locator, who), nil); !ok {
+			w.t.Error("file without a locator")
+		}
+	}
+}
+
+// rows compares how many rows of each kind there are with how many are owed.
+func (w *walk) rows() error {
+	for kind, want := range map[string]int{
+		keyDue: w.dues, keyPlace: w.places, keyOwner: len(w.owners), keyLocator: len(w.owners), keyPeer: len(w.peers),
+		keyNetwork: len(w.networks), keyDoomed: 0, keyDelete: 0, keyBlob: sum(w.notes),
+	} {
+		got := 0
+		if err := w.tx.tails([]byte(kind), nil, func([]byte) (bool, error) { got++; return true, nil }); err != nil {
+			return err
+		}
+		if got != want {
+			w.t.Errorf("%d rows %q, %d expected", got, kind, want)
+		}
+	}
+	return nil
 }
 
 // checkNoteRows returns the row of a note, to which all its others must fit.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/batchain/batchain/disk"
 )
 
 // When tables of the index are merged. Badger's own compactors look forty times
@@ -39,7 +41,7 @@ func openIndex(options badger.Options, large int64) (*Index, error) {
 	if size < large {
 		options = options.WithNumCompactors(0).WithNumLevelZeroTables(mergedTables).WithNumLevelZeroTablesStall(stallTables)
 	}
-	if err := removeEmpty(options.Dir); err != nil {
+	if err := disk.RemoveEmpty(options.Dir, ".mem", ".vlog"); err != nil {
 		return nil, err
 	}
 	db, err := badger.Open(options)

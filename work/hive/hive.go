@@ -78,8 +78,8 @@ func Open(cfg Config) (*Hive, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open hive: %w", err)
 	}
-	if err := removeEmpty(cfg.Dir); err != nil {
-		return nil, err
+	if err := disk.RemoveEmpty(cfg.Dir, ".mem", ".vlog"); err != nil {
+		return nil, fmt.Errorf("open hive: %w", err)
 	}
 	db, err := badger.Open(databaseOptions(cfg.Dir))
 	if err != nil {
