@@ -121,6 +121,46 @@ func TestReachByWayOfABroker(t *testing.T) {
 	}
 }
 
+// A target that dials before the broker's answer is there was brokered all the same,
+// and the broker's step did not fail.
+func TestTargetIsFasterThanTheBroker(t *testing.T) {
+	hub := join(t, false)
+	asker, target := join(t, false, hub), join(t, true, hub)
+	// The hub answers no asker, and tells the target that the asker takes connections
+	// from anybody.
+	hub.Host.SetStreamHandler(ProtocolID(mesh), func(s network.Stream) {
+		defer s.Reset()
+		kind, payload, err := wire.ReadFrame(s, maxFrame)
+		if err != nil {
+			return
+		}
+		if kind == kindObserve {
+			_ = hub.answer(s, kind, payload)
+			_ = s.Close()
+			return
+		}
+		p, at, err := parseIntroduction(payload)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		from := s.Conn().RemotePeer()
+		if _, err := hub.call(t.Context(), p, kindEstablish, introduction{
+			Peer: []byte(from), Addrs: encodeAddrs(passable(hub.network.ConnsToPeer(from), at.addrs)), Open: true,
+		}); err != nil {
+			t.Error(err)
+		}
+		_, _ = s.Read(make([]byte, 1)) // until the asker gives up
+	})
+	if err := asker.Reach(t.Context(), target.ID()); err != nil {
+		t.Fatal(err)
+	}
+	path := asker.Path(target.ID())
+	if path.How != HowBrokered || path.Via != hub.ID() || len(path.Tried) == 0 || path.Tried[0].Err != "" {
+		t.Errorf("path %+v", path)
+	}
+}
+
 func echo(m member) {
 	m.SetStreamHandler("/echo", func(s network.Stream) {
 		_, _ = io.Copy(s, s)
