@@ -1,11 +1,13 @@
 package keeper
 
 import (
+	"context"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/wire"
 )
 
 const (
@@ -83,3 +85,25 @@ func (r *record) stuck(now time.Time) bool {
 
 // atRisk reports whether half of the losses that the file can stand have come.
 func (r *record) atRisk() bool { return r.Margin <= r.Full/2 }
+
+// Turn implements [exchange.Keeper]. Who asks has the repair key; so he who says
+// that he is a keeper becomes known as one.
+func (k *Keeper) Turn(_ context.Context, from peer.ID, grant shard.Grant, keeps bool) (shard.Turn, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.charges[ownerOf(grant)]
+	switch {
+	case k.tombs.has(ownerOf(grant)):
+		return shard.Turn{}, wire.ErrDeleted
+	case c == nil || c.grant.Locator != grant.Locator || !c.grant.Repair.Equal(grant.Repair):
+		return shard.Turn{}, wire.ErrNotFound
+	}
+	if keeps {
+		c.Members.learn(k.self, []peer.ID{from})
+	}
+	c.Members.spoke(from)
+	return shard.Turn{
+		Working: c.working, Checked: c.Checked, Margin: c.Margin,
+		Keepers: append([]peer.ID{k.self}, c.Members.in()...),
+	}, nil
+}
