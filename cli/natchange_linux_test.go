@@ -49,7 +49,7 @@ func TestNATChanges(t *testing.T) {
 			began := time.Now()
 			r := <-done
 			if r.err != nil || r.code != 0 && r.code != 3 {
-				t.Fatalf("exit %d, %v, %v", r.code, r.lines[len(r.lines)-1], r.err)
+				t.Fatalf("exit %d %s after the change, %v, %v; the host is reached so: %v", r.code, time.Since(began), r.lines[len(r.lines)-1], r.err, l.peer(owner, host))
 			}
 			sent := int64(r.lines[len(r.lines)-1]["bytes_sent"].(float64))
 			t.Logf("%d bytes sent for %d, done %s after the change", sent, size, time.Since(began).Round(time.Second))

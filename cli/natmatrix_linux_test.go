@@ -39,8 +39,9 @@ func TestNATMatrix(t *testing.T) {
 	for _, from := range natlab.Kinds {
 		fmt.Fprintf(&table, "\n%-12s", from)
 		for _, to := range natlab.Kinds {
-			cell := l.pair(owners[from], hosts[to], tries)
+			cell := l.pair(owners[from], hosts[to], tries, reachable(from, to))
 			fmt.Fprintf(&table, "%-16s", cell)
+			t.Logf("%s to %s: %s", from, to, cell)
 			if cell.direct < tries && reachable(from, to) {
 				t.Errorf("%s to %s: %s", from, to, cell)
 			}
@@ -84,12 +85,16 @@ func (c cell) String() string {
 	return fmt.Sprintf("%d/%d %s %.1fs", c.direct, c.tries, c.how, c.slowest.Seconds())
 }
 
-// pair has an owner put a file to a host, which it has not met since it started.
-func (l *land) pair(owner *natlab.Node, host *resident, tries int) cell {
+// pair has an owner put a file to a host, which it has not met since it started. Of
+// a try that must end on a direct connection and does not, it tells what was tried.
+func (l *land) pair(owner *natlab.Node, host *resident, tries int, must bool) cell {
 	c := cell{tries: tries}
 	for range tries {
 		host.restart()
 		took, how := l.direct(owner, host.now)
+		if how == "" && must {
+			l.t.Logf("after %s: %v", took, l.peer(owner, host.now))
+		}
 		if how != "" {
 			c.direct++
 			c.slowest, c.how = max(c.slowest, took), how

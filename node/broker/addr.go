@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -100,6 +101,43 @@ func best(addrs []ma.Multiaddr, n int) []ma.Multiaddr {
 
 // public reports whether others may dial an address over the Internet.
 func public(addr ma.Multiaddr) bool { return manet.IsPublicAddr(addr) }
+
+// realm is one of the networks that a node is in at the same time. It has another
+// address in each.
+type realm int
+
+// The realms, the widest first.
+const (
+	realmIPv4    realm = iota // the Internet
+	realmIPv6                 // the same
+	realmNear                 // a home, an office, what a carrier keeps to itself
+	realmMachine              // this machine
+)
+
+func realmOf(addr ma.Multiaddr) realm {
+	ip, _ := ipOf(addr)
+	switch {
+	case ip.IsLoopback():
+		return realmMachine
+	case !public(addr):
+		return realmNear
+	case ip.Is4():
+		return realmIPv4
+	}
+	return realmIPv6
+}
+
+// realm is the widest in which there is a direct connection to a peer.
+func (b *Broker) realm(p peer.ID) realm {
+	var realms []realm
+	for _, c := range b.direct(p) {
+		realms = append(realms, realmOf(c.RemoteMultiaddr()))
+	}
+	if len(realms) == 0 {
+		return realmIPv4
+	}
+	return slices.Min(realms)
+}
 
 func loopback(addr ma.Multiaddr) bool {
 	ip, ok := ipOf(addr)

@@ -12,8 +12,11 @@ const (
 	requestsPerAsker  = 60   // introductions that one peer may ask for
 	requestsPerTarget = 60   // … of one target, by all askers together
 	requestsPerPair   = 6    // … of one target by one asker
+	requestsPerNet    = 600  // … from one network: an office behind one address
 	requestsInTotal   = 1200 // … of a broker
 	dialsPerBroker    = 120  // introductions that a target takes from one broker
+	dialsInTotal      = 600  // … from all of them
+	dialsPerIP        = 40   // … that lead to one IP
 	observesPerPeer   = 120  // OBSERVE of one peer
 	maxRemembered     = 4096 // peers that are counted apart; others are refused until the minute ends
 )

@@ -62,7 +62,7 @@ type Broker struct {
 	paths   *paths
 	self    *self
 
-	askers, targets, pairs, dials, observes allowance
+	askers, nets, targets, pairs, dials, dialled, observes allowance
 
 	ctx   context.Context // of attempts; ended by Close
 	end   context.CancelFunc
@@ -98,13 +98,15 @@ func New(cfg Config) (*Broker, error) {
 		askers:   allowance{perKey: requestsPerAsker, total: requestsInTotal},
 		targets:  allowance{perKey: requestsPerTarget},
 		pairs:    allowance{perKey: requestsPerPair},
-		dials:    allowance{perKey: dialsPerBroker},
+		nets:     allowance{perKey: requestsPerNet},
+		dials:    allowance{perKey: dialsPerBroker, total: dialsInTotal},
+		dialled:  allowance{perKey: dialsPerIP},
 		observes: allowance{perKey: observesPerPeer},
 	}
 	if err := b.metrics.register(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	b.self = &self{b: b}
+	b.self = newSelf(b)
 	b.ctx, b.end = context.WithCancel(context.Background())
 	return b, nil
 }

@@ -91,6 +91,7 @@ func (s *steps) ask(ctx context.Context, via peer.ID) error {
 		defer cancel()
 		own = b.self.place(ask, via)
 		at, err = b.call(ask, via, kindBroker, introduction{[]byte(s.p), encodeAddrs(own.addrs), own.open})
+		at.addrs = b.plausible(via, s.p, at.addrs)
 		return err
 	})
 	if err != nil {

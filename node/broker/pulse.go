@@ -16,14 +16,15 @@ import (
 
 // How connections are found that died without a word: those of a node whose
 // address outside a NAT has changed, or that slept. Nobody tells it, and without
-// a look TCP takes minutes.
+// a look TCP takes minutes. A request that went into a dead connection is given up
+// after 10 s: inUseAge, pulseEvery and pulseTime together are less.
 const (
-	pulseEvery  = 3 * time.Second
-	pulseTime   = 8 * time.Second  // for an answer on a connection in use: its line may be slow and full
+	pulseEvery  = 2 * time.Second
+	pulseTime   = 6 * time.Second  // for an answer on a connection in use: its line may be slow and full
 	urgentTime  = 3 * time.Second  // … on others, and when there is a reason to believe that it is dead
 	pulseInTurn = 2                // connections that are looked at beside those in use
 	pulseInUse  = 32               // connections in use that are looked at
-	inUseAge    = 4 * time.Second  // a stream this old is long enough open to mean use
+	inUseAge    = time.Second      // a stream this old is long enough open to mean use
 	heardAge    = 5 * time.Second  // for which a peer counts as heard
 	wakeGap     = 15 * time.Second // between two pulses: the machine slept
 	redials     = 8                // peers that are dialled again
@@ -42,11 +43,22 @@ func (b *Broker) pulse(ctx context.Context) {
 		}
 		slept := time.Now().Round(0).Sub(last) > wakeGap
 		used, idle := b.watched(turn)
-		if slept || len(b.silent(ctx, idle, urgentTime)) > 0 || len(b.silent(ctx, used, pulseTime)) > 0 {
+		if slept || b.anyDead(ctx, used, idle) {
 			b.recover(ctx)
 		}
 		last = time.Now().Round(0)
 	}
+}
+
+// anyDead looks at both kinds at once, closes those that are dead, and reports
+// whether there were any.
+func (b *Broker) anyDead(ctx context.Context, used, idle []network.Conn) bool {
+	var dead []peer.ID
+	var idler sync.WaitGroup
+	idler.Go(func() { dead = b.silent(ctx, idle, urgentTime) })
+	deadUsed := b.silent(ctx, used, pulseTime)
+	idler.Wait()
+	return len(dead)+len(deadUsed) > 0
 }
 
 // watched are the direct connections with a stream that is open for a while, and

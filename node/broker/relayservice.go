@@ -19,7 +19,8 @@ const (
 	maxPerIP        = 64  // reservations of one IPv4 address: an office behind one NAT
 	maxCircuits     = 16  // to or from one peer at a time
 	circuitsPerPeer = 30  // that one peer may open in a minute
-	circuitsInTotal = 600 // that all may open in a minute
+	circuitsPerNet  = 300 // … all peers of one network: an office behind one address
+	circuitsInTotal = 600 // … all
 )
 
 // RelayOptions are the options of a relay service that carries up to bytes in
@@ -36,18 +37,26 @@ func RelayOptions(bytes int64) []relay.Option {
 	}
 	return []relay.Option{
 		relay.WithResources(r),
-		relay.WithACL(&doorkeeper{allowance{perKey: circuitsPerPeer, total: circuitsInTotal}}),
+		relay.WithACL(newDoorkeeper()),
 	}
 }
 
 // doorkeeper refuses circuits beyond what a minute allows, before they cost
 // anything.
-type doorkeeper struct{ circuits allowance }
+type doorkeeper struct{ peers, nets allowance }
+
+func newDoorkeeper() *doorkeeper {
+	return &doorkeeper{
+		peers: allowance{perKey: circuitsPerPeer, total: circuitsInTotal},
+		nets:  allowance{perKey: circuitsPerNet},
+	}
+}
 
 // AllowReserve lets everybody have a reservation; how many is the relay's.
 func (d *doorkeeper) AllowReserve(peer.ID, ma.Multiaddr) bool { return true }
 
 // AllowConnect reports whether src may open another circuit.
-func (d *doorkeeper) AllowConnect(src peer.ID, _ ma.Multiaddr, _ peer.ID) bool {
-	return d.circuits.take(string(src), time.Now())
+func (d *doorkeeper) AllowConnect(src peer.ID, from ma.Multiaddr, _ peer.ID) bool {
+	now := time.Now()
+	return d.nets.take(networkOf(from), now) && d.peers.take(string(src), now)
 }

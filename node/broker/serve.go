@@ -75,7 +75,7 @@ func (b *Broker) observe(s network.Stream) error {
 // target's to the asker.
 func (b *Broker) introduce(s network.Stream, target peer.ID, claimed place) error {
 	asker, now := s.Conn().RemotePeer(), time.Now()
-	if !b.askers.take(string(asker), now) || !b.pairs.take(string(asker)+string(target), now) {
+	if !b.nets.take(networkOf(s.Conn().RemoteMultiaddr()), now) || !b.askers.take(string(asker), now) || !b.pairs.take(string(asker)+string(target), now) {
 		b.metrics.introductions.WithLabelValues("busy").Inc()
 		return wire.ErrBusy.With("too many requests in a minute")
 	}
@@ -110,8 +110,8 @@ func (b *Broker) establish(s network.Stream, asker peer.ID, at place) error {
 	if !b.dials.take(string(via), time.Now()) || !b.begin() {
 		return wire.ErrBusy
 	}
+	at.addrs = b.bearable(b.plausible(via, asker, at.addrs))
 	defer b.jobs.Done()
-	b.forsake(asker)
 	own := b.self.place(b.ctx, via)
 	b.trace(Step{Name: StepEstablish, Peer: asker, Via: via, Inbound: true})
 	if !b.begin() {
@@ -121,21 +121,27 @@ func (b *Broker) establish(s network.Stream, asker peer.ID, at place) error {
 		defer b.jobs.Done()
 		ctx, cancel := context.WithTimeout(b.ctx, meetTime)
 		defer cancel()
+		b.forsake(ctx, asker)
 		_ = b.meet(ctx, asker, at, own.open, false) // the asker tries as well, and tells if neither succeeds
 	}()
 	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(own.addrs), own.open})
 }
 
-// forsakeAge is how old a connection must be for us to believe that the asker
-// does not have it: it may have been made while the request was under way.
-const forsakeAge = 5 * time.Second
+// A peer that asks for a connection has none that works, so ours are dead, as
+// after a change of its address.
+const (
+	forsakeAge  = 5 * time.Second // those made while the request was under way are not
+	forsakeTime = time.Second     // for the others to show that they live: a broker may lie
+)
 
-// forsake closes the direct connections to a peer that asks for one. It has none,
-// so ours are dead, as after a change of its address.
-func (b *Broker) forsake(p peer.ID) {
+// forsake closes the direct connections to a peer that asks for one, unless they
+// live.
+func (b *Broker) forsake(ctx context.Context, p peer.ID) {
+	var old []network.Conn
 	for _, c := range b.direct(p) {
 		if time.Since(c.Stat().Opened) > forsakeAge {
-			_ = c.Close()
+			old = append(old, c)
 		}
 	}
+	b.silent(ctx, old, forsakeTime)
 }
