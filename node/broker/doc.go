@@ -52,9 +52,15 @@
 // of a connection that it has with the peer they are said to belong to: nobody
 // can have a stranger dialled, since to take part a peer must have completed a
 // handshake from that IP. It passes on 4 of them, and takes a bounded number of
-// requests in a minute; see the limits. A target dials only what came from a
-// peer that it is connected to, with the same bounds, and never a port below
-// 1024 that is not the peer's own.
+// requests in a minute, of a peer, of a network and in total.
+//
+// A broker may lie. A target dials only what came from a peer that it is
+// connected to: no address in its own network unless that peer is in it too, no
+// port below 1024 where the asker is not known to listen, at most 4 addresses, and
+// those of one IP for at most 40 introductions in a minute. Connections to the
+// asker that answer a ping stay. So a liar that has a connection to a node can have
+// it send a stranger a few handshakes a second and no more; the routing layer can
+// be lied to in the same way.
 //
 // # Order
 //

@@ -91,4 +91,3 @@ func (s *self) guesses(seen ma.Multiaddr) []ma.Multiaddr {
 	}
 	return guesses
 }
-

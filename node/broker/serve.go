@@ -121,7 +121,7 @@ func (b *Broker) establish(s network.Stream, asker peer.ID, at place) error {
 		defer b.jobs.Done()
 		ctx, cancel := context.WithTimeout(b.ctx, meetTime)
 		defer cancel()
-		b.forsake(ctx, asker)
+		b.forsake(ctx, asker, forsakeAge)
 		_ = b.meet(ctx, asker, at, own.open, false) // the asker tries as well, and tells if neither succeeds
 	}()
 	return wire.WriteMessage(s, kindReady, readyMessage{encodeAddrs(own.addrs), own.open})
@@ -134,12 +134,12 @@ const (
 	forsakeTime = time.Second     // for the others to show that they live: a broker may lie
 )
 
-// forsake closes the direct connections to a peer that asks for one, unless they
-// live.
-func (b *Broker) forsake(ctx context.Context, p peer.ID) {
+// forsake closes the direct connections to a peer that asks for one, of that age
+// at least, unless they live.
+func (b *Broker) forsake(ctx context.Context, p peer.ID, age time.Duration) {
 	var old []network.Conn
 	for _, c := range b.direct(p) {
-		if time.Since(c.Stat().Opened) > forsakeAge {
+		if time.Since(c.Stat().Opened) > age {
 			old = append(old, c)
 		}
 	}
