@@ -97,5 +97,8 @@ func (e memberEvent) text(kind string) string {
 	case e.Key != "":
 		text += "  " + printable(e.Key) + " " + printable(string(e.Value))
 	}
+	if e.Missed > 0 {
+		text += fmt.Sprintf("  (%d events before this one were missed)", e.Missed)
+	}
 	return strings.TrimRight(text, " ")
 }

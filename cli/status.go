@@ -114,7 +114,7 @@ func peersCommand() *command {
 
 // phiText is the suspicion of a member's silence; "-" where none is watched.
 func phiText(p control.Peer) string {
-	if p.AgeS < 0 || p.State == "left" {
+	if p.State != "live" && p.State != "suspect" || p.AgeS < 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", p.Phi)

@@ -31,17 +31,9 @@ func (g gone) add(m *member) {
 	g.Add(m.who.short(), lifeSpan{m.incarnation(), m.beat})
 }
 
-// admits reports whether a new member, or the new life of one, may be taken in
-// on a peer's word.
-func (c *core) admits(now time.Time, from peer.ID, who identity, h signedHead, introduced int) bool {
-	if c.members[who.peer()] != nil {
-		return true
-	}
+// mayAdmit reports whether a peer may introduce a new member.
+func (c *core) mayAdmit(now time.Time, from peer.ID, who identity, introduced int) bool {
 	if c.shorts[who.short()] != nil || introduced >= maxNew || !c.mayIntroduce(now, from) {
-		c.counts.refusedMembers++
-		return false
-	}
-	if !c.makeRoom(now, who.peer(), who.short()) {
 		c.counts.refusedMembers++
 		return false
 	}
@@ -64,8 +56,17 @@ func (c *core) isGone(from peer.ID, who identity, h signedHead, beats []beat) bo
 	return true
 }
 
-// admit takes in a member whose head has been verified.
-func (c *core) admit(now time.Time, who identity) *member {
+// admit takes in a member whose head has been verified, unless it is gone or there
+// is no room for it: then it returns nil.
+func (c *core) admit(now time.Time, from peer.ID, in *incoming, beats []beat) *member {
+	who := in.who
+	if c.isGone(from, who, in.head, beats) {
+		return nil
+	}
+	if !c.makeRoom(now, who.peer(), who.short()) {
+		c.counts.refusedMembers++
+		return nil
+	}
 	m := &member{id: who.peer(), who: who, state: Unknown, known: now, since: now}
 	m.important = c.important(m.id)
 	m.inflow = rate.NewLimiter(rate.Limit(inflowPerInterval)/rate.Limit(c.opt.Interval.Seconds()), inflowBurst)

@@ -63,6 +63,9 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, beats []beat, in
 		}
 		return nil
 	}
+	if !c.mayCheck(now, from, len(d.Entries)/entriesPerCheck) {
+		return nil
+	}
 	in := incoming{who: who, from: from, since: d.From}
 	if m != nil {
 		in.held, in.heldHead = &m.replica, m.head
@@ -70,31 +73,36 @@ func (c *core) applyDelta(now time.Time, from peer.ID, d delta, beats []beat, in
 	if err := in.parse(d); err != nil {
 		return fmt.Errorf("delta of %s: %w", who.peer(), err)
 	}
-	if in.old {
-		return nil
-	}
-	if m == nil || in.newLife {
-		if !c.admits(now, from, who, in.head, introduced) {
-			return nil
-		}
-	}
-	if !c.mayCheck(now, from, in.checks()) || m != nil && !m.inflow.AllowN(now, in.size()) {
+	if in.old || !c.takesFrom(now, from, m, &in, introduced) || !c.mayCheck(now, from, in.checks()) {
 		return nil
 	}
 	if err := in.verify(c.verify); err != nil {
 		return fmt.Errorf("delta of %s: %w", who.peer(), err)
 	}
-	if m == nil && c.isGone(from, who, in.head, beats) {
-		return nil
+	if m == nil {
+		if m = c.admit(now, from, &in, beats); m == nil {
+			return nil
+		}
 	}
 	if in.twice {
 		c.equivocated(m)
 		return nil
 	}
-	if m == nil {
-		m = c.admit(now, who)
-	}
+	m.inflow.AllowN(now, in.size())
 	return c.merge(now, m, &in)
+}
+
+// takesFrom reports whether what is news of a member, or of one to be, may be taken
+// now if it is what its owner signed. It changes nothing of anybody's but from's, or
+// whoever forges records could use up what is their owner's.
+func (c *core) takesFrom(now time.Time, from peer.ID, m *member, in *incoming, introduced int) bool {
+	switch {
+	case m == nil:
+		return c.mayAdmit(now, from, in.who, introduced)
+	case in.newLife && !m.restarted.IsZero() && now.Sub(m.restarted) < c.opt.Interval:
+		return false
+	}
+	return m.inflow.TokensAt(now) >= float64(in.size())
 }
 
 // applyBeat takes a heartbeat if it is later than the one known and its link
@@ -112,15 +120,19 @@ func (c *core) applyBeat(now time.Time, from peer.ID, b beat) error {
 	}
 	if !m.salt.leads(b.link, b.number, m.link, m.beat) {
 		c.counts.badBeats++
-		return c.otherChain(m, b)
+		return c.otherChain(now, from, m, b)
 	}
 	m.beat, m.link = b.number, b.link
 	c.beats(now, m, from == m.id)
 	return nil
 }
 
-// hashesPerCheck is how many hashes cost about as much as a signature.
-const hashesPerCheck = 512
+// How many hashes, and how many entries that are looked at, cost about as much as
+// the check of a signature.
+const (
+	hashesPerCheck  = 512
+	entriesPerCheck = 8
+)
 
 // errNoBeat says that a heartbeat is not what comes after those known. Whoever
 // passed it on may believe it: its owner may have shown others another chain. So
@@ -129,8 +141,9 @@ var errNoBeat = errors.New("heartbeat does not follow")
 
 // otherChain tells why a heartbeat does not follow on the last one: its owner has
 // two chains, if it leads to the one of the head.
-func (c *core) otherChain(m *member, b beat) error {
-	if b.number > m.head.Base && m.salt.leads(b.link, b.number, link(m.head.Anchor), m.head.Base) {
+func (c *core) otherChain(now time.Time, from peer.ID, m *member, b beat) error {
+	if b.number > m.head.Base && c.mayCheck(now, from, int(b.number-m.head.Base)/hashesPerCheck) &&
+		m.salt.leads(b.link, b.number, link(m.head.Anchor), m.head.Base) {
 		c.equivocated(m)
 	}
 	return fmt.Errorf("of %s: %w", m.id, errNoBeat)

@@ -68,21 +68,22 @@ type member struct {
 	salt chainSalt // of its life
 	replica
 
-	state    State
-	beat     uint64 // its latest heartbeat, and that one's link
-	link     link
-	detector detector
-	inflow   *rate.Limiter // of its records, in bytes
-	known    time.Time     // when it was heard of, or came to its present life
-	contact  time.Time     // when it was heard itself; zero: never
-	since    time.Time     // when it came to its state
-	probed   time.Time     // when it was probed last
-	row      int           // heartbeats that came soon after one another
-	called   time.Time     // when it was called last as a stranger
-	retry    time.Time     // a dead one is not called before
-	failures int           // calls since it died
-	forgiven time.Duration // silence that was not held against it, since its last sign of life
-	expires  map[string]time.Time
+	state     State
+	beat      uint64 // its latest heartbeat, and that one's link
+	link      link
+	detector  detector
+	inflow    *rate.Limiter // of its records, in bytes
+	known     time.Time     // when it was heard of, or came to its present life
+	contact   time.Time     // when it was heard itself; zero: never
+	since     time.Time     // when it came to its state
+	restarted time.Time     // when a later life of it was taken in last
+	probed    time.Time     // when it was probed last
+	row       int           // heartbeats that came soon after one another
+	called    time.Time     // when it was called last as a stranger
+	retry     time.Time     // a dead one is not called before
+	failures  int           // calls since it died
+	forgiven  time.Duration // silence that was not held against it, since its last sign of life
+	expires   map[string]time.Time
 
 	doubted     bool // its state came in parts that did not fit: parts are taken from itself only
 	important   bool

@@ -123,7 +123,7 @@
 // members, a peer 256 in an hour; of a peer 20 messages in an interval and 500 checks a second,
 // with bursts of 60 and 2000. In an interval a peer is answered with 128 KiB of
 // records, with a burst of 512, and of one owner 64 KiB are taken, with a burst of
-// 256, by whomever they come. A helper calls a member once in an interval for all
+// 256, by whomever they come, and one later life. A helper calls a member once in an interval for all
 // who ask. Who has shown no life takes no place of one who has.
 //
 // Whoever sends what no honest member does is not heard for 10 min after the third

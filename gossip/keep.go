@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // remember makes a raised incarnation durable before anything of it leaves.
@@ -67,7 +70,7 @@ func (g *Gossiper) store() error {
 	for m := range maps.Keys(g.core.dirty) {
 		saved = append(saved, m.saved())
 	}
-	lost := g.core.lost
+	lost := slices.DeleteFunc(g.core.lost, func(p peer.ID) bool { return g.core.members[p] != nil }) // it is back
 	clear(g.core.dirty)
 	g.core.lost = nil
 	g.mu.Unlock()

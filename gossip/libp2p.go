@@ -229,7 +229,11 @@ func (t *Libp2p) Learn(p peer.ID, address []byte) {
 	}
 	var addrs []ma.Multiaddr
 	for _, data := range list[:min(len(list), maxAddresses)] {
-		if a, err := ma.NewMultiaddrBytes(data); err == nil {
+		a, err := ma.NewMultiaddrBytes(data)
+		if err != nil {
+			continue
+		}
+		if a, of := peer.SplitAddr(a); a != nil && (of == "" || of == p) {
 			addrs = append(addrs, a)
 		}
 	}

@@ -11,8 +11,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/batchain/batchain/gossip"
+	"github.com/batchain/batchain/wire"
 )
 
 func newHost(t testing.TB, k ed25519.PrivateKey) host.Host {
@@ -76,6 +78,26 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("not %s", what)
 		}
 		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// Of what a member says of where it is reached, only what is its own is believed.
+func TestAddressesOfOthersAreNotLearnt(t *testing.T) {
+	h, some, other := newHost(t, key(0)), id(t, key(1)), id(t, key(2))
+	var list [][]byte
+	for _, text := range []string{"/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1/p2p/" + some.String(), "/ip4/10.0.0.3/tcp/1/p2p/" + other.String(), "/p2p/" + some.String()} {
+		list = append(list, ma.StringCast(text).Bytes())
+	}
+	data, err := wire.Marshal(append(list, []byte{0xff}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gossip.NewLibp2p(h, "test").Learn(some, data)
+	if got := h.Peerstore().Addrs(some); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+	if got := h.Peerstore().Addrs(other); len(got) != 0 {
+		t.Errorf("of another: %v", got)
 	}
 }
 

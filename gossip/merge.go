@@ -120,6 +120,7 @@ func (c *core) begins(now time.Time, m *member, h signedHead) {
 	m.known, m.doubted, m.expires = now, false, nil
 	m.detector = newDetector(c.opt.Window, c.opt.Interval)
 	if again {
+		m.restarted = now
 		c.tell(Event{Kind: KindRestarted, Peer: m.id, Incarnation: h.Incarnation})
 		c.become(now, m, Unknown)
 	}

@@ -39,7 +39,7 @@ func (c *core) restore(now time.Time, s Saved) {
 	}
 	_ = c.applyDelta(now, s.Peer, d, nil, 0)
 	if m := c.members[s.Peer]; m != nil && !s.Seen.IsZero() {
-		m.known = later(s.Seen, now.Add(-c.opt.Grace))
+		m.known = earlier(later(s.Seen, now.Add(-c.opt.Grace)), now) // the clock may have been ahead
 		if s.Live {
 			m.known = now
 		}

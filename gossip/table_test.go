@@ -37,8 +37,8 @@ var guarded = []struct{ what, tests string }{
 	{"a text passes for a version", "TestMalformed FuzzParseDigest FuzzParseBeats FuzzParseRecord"},
 
 	// Bad input.
-	{"forged", "TestForgedRecordsAreRefused TestForgedHeartbeats TestLyingHelper replica.TestForgeriesEndTheStream"},
-	{"replayed and reordered", "TestReplayedAndReordered TestReplicasConverge replica.TestOldUpdatesAreStale"},
+	{"forged", "TestForgedRecordsAreRefused TestForgedHeartbeats TestLyingHelper TestOldGoodbyesCountForNothing TestAddressesOfOthersAreNotLearnt replica.TestForgeriesEndTheStream"},
+	{"replayed and reordered", "TestCrookedRelayDividesNobody TestReplayedAndReordered TestReplicasConverge replica.TestOldUpdatesAreStale"},
 	{"omitted", "TestWithheldRecordsAreFoundOut replica.TestOmissionIsFoundOut"},
 	{"equivocating", "TestEquivocationIsMarked TestTwoChainsDivideNobody TestTwoHistoriesBlameNobody TestTakingBackIsMarked"},
 	{"a member with 100,000 invented peers", "TestInventedPeers"},
@@ -50,7 +50,8 @@ var guarded = []struct{ what, tests string }{
 		"replica.FuzzParseUpdate replica.FuzzParseHeader replica.FuzzParseSources replica.FuzzChanges replica.FuzzLoad replica.FuzzReplicate"},
 	{"memory with a hostile peer for an hour", "TestHostileHour replica.TestStagingIsBounded replica.TestSourcesAreBounded replica.TestRefusedSourcesAreBounded"},
 	{"one has others speak ill of each other", "TestTwoChainsDivideNobody TestTwoHistoriesBlameNobody TestFullStatesMoveOn TestForgottenDeletionsAreStillTold"},
-	{"one wears others out", "TestHelpersCallSeldom TestClaimedBacklogSlowsNobody TestAnswersAreBounded TestOneOwnerFloodsNobody TestMessagesAreBounded TestChecksAreBounded"},
+	{"one wears others out", "TestHelpersCallSeldom TestClaimedBacklogSlowsNobody TestAnswersAreBounded TestOneOwnerFloodsNobody TestMessagesAreBounded TestChecksAreBounded " +
+		"TestForgedRecordsUseUpNothing TestForgedMembersPushOutNobody TestWorthlessRecordsAreCharged TestLivesAreBounded"},
 
 	// Numbers.
 	{"a crash is known in 10 s", "TestCrashIsKnown BenchmarkCrash"},

@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -47,7 +48,8 @@ type Event struct {
 	Deleted bool            `json:"deleted,omitempty"` // … and that it is no more
 }
 
-// eventQueue bounds what waits for one slow reader; the oldest go first.
+// eventQueue bounds what waits for one slow reader. The oldest go first, and before
+// them what members say of themselves: one that talks much hides no death.
 const eventQueue = 256
 
 // events passes what happens to whoever listens. Publishing never blocks.
@@ -72,8 +74,7 @@ func (b *events) publish(e Event) {
 	defer b.mu.Unlock()
 	for r := range b.readers {
 		if len(r.queue) == eventQueue {
-			r.queue = r.queue[1:]
-			r.missed++
+			r.drop()
 		}
 		r.queue = append(r.queue, e)
 		select {
@@ -81,6 +82,14 @@ func (b *events) publish(e Event) {
 		default:
 		}
 	}
+}
+
+// drop makes room for one event.
+func (r *reader) drop() {
+	saying := slices.IndexFunc(r.queue, func(e Event) bool { return e.Type == eventSaid })
+	at := max(saying, 0)
+	r.missed += 1 + r.queue[at].Missed
+	r.queue = slices.Delete(r.queue, at, at+1)
 }
 
 // subscribe begins to queue events. The caller calls done when it has enough.
@@ -102,7 +111,7 @@ func (b *events) take(r *reader) []Event {
 	defer b.mu.Unlock()
 	got := r.queue
 	if len(got) > 0 {
-		got[0].Missed = r.missed
+		got[0].Missed += r.missed
 	}
 	r.queue, r.missed = nil, 0
 	return got

@@ -40,3 +40,19 @@ func TestSlowReaderLosesTheOldest(t *testing.T) {
 		t.Errorf("%d events, the first is %+v", len(got), got[0])
 	}
 }
+
+// TestTalkHidesNoDeath: what members say of themselves is dropped first; and what
+// gossip has dropped already is counted too.
+func TestTalkHidesNoDeath(t *testing.T) {
+	b := newEvents()
+	r, done := b.subscribe()
+	defer done()
+	b.publish(Event{Type: "member_dead", Peer: "a", Missed: 3})
+	for i := range eventQueue + 10 {
+		b.publish(Event{Type: "member_update", Peer: fmt.Sprint(i), Missed: 1})
+	}
+	got := b.take(r)
+	if len(got) != eventQueue || got[0].Peer != "a" || got[0].Missed != 3+2*11 || got[1].Peer != "11" {
+		t.Errorf("%d events, the first are %+v and %+v", len(got), got[0], got[1])
+	}
+}

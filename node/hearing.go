@@ -11,6 +11,9 @@ import (
 // and alone of this node itself.
 const eventMember = "member_"
 
+// eventSaid is the type of the most frequent of them.
+var eventSaid = eventMember + gossip.KindUpdate.String()
+
 // hear takes in what gossip tells.
 func (m *membership) hear(e gossip.Event) {
 	switch e.Kind {
