@@ -21,7 +21,14 @@ type Bucket struct {
 
 	mu   sync.RWMutex
 	log  Log[bucketOp]
-	docs map[string]Model
+	docs map[string]*document
+}
+
+// document is one of them. It goes with its last update, unless somebody has it.
+type document struct {
+	Model
+	updates int
+	given   bool
 }
 
 // bucketOp is a change of one of the documents.
@@ -34,19 +41,24 @@ type bucketOp struct {
 // it is first met here or elsewhere, or returns nil for a name that there cannot be;
 // changes of that are refused. It must agree in all replicas.
 func NewBucket(kind func(name string) Model) *Bucket {
-	return &Bucket{kind: kind, docs: map[string]Model{}}
+	return &Bucket{kind: kind, docs: map[string]*document{}}
 }
 
 // Doc returns the document of a name; nil when there cannot be one.
 func (b *Bucket) Doc(name string) Model {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.doc(name)
+	d := b.doc(name)
+	if d == nil {
+		return nil
+	}
+	d.given = true
+	return d.Model
 }
 
-func (b *Bucket) doc(name string) Model {
-	if m := b.docs[name]; m != nil {
-		return m
+func (b *Bucket) doc(name string) *document {
+	if d := b.docs[name]; d != nil {
+		return d
 	}
 	m := b.kind(name)
 	if m == nil {
@@ -55,8 +67,9 @@ func (b *Bucket) doc(name string) Model {
 	if inner, ok := m.(Binder); ok {
 		inner.Bind(b.id, func(changes ...[]byte) error { return b.write(name, changes) })
 	}
-	b.docs[name] = m
-	return m
+	d := &document{Model: m}
+	b.docs[name] = d
+	return d
 }
 
 func (b *Bucket) write(name string, changes [][]byte) error {
@@ -119,15 +132,23 @@ func (b *Bucket) Apply(u Update) {
 	b.log.Add(u, op)
 	inner := u
 	inner.Change = op.Change
-	b.doc(string(op.Name)).Apply(inner)
+	d := b.doc(string(op.Name))
+	d.updates++
+	d.Apply(inner)
 }
 
 // Forget is part of [Model].
 func (b *Bucket) Forget(source Source, seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e, ok := b.log.Remove(source, seq); ok {
-		b.doc(string(e.Is.Name)).Forget(source, seq)
+	e, ok := b.log.Remove(source, seq)
+	if !ok {
+		return
+	}
+	d := b.doc(string(e.Is.Name))
+	d.Forget(source, seq)
+	if d.updates--; d.updates == 0 && !d.given {
+		delete(b.docs, string(e.Is.Name))
 	}
 }
 
@@ -146,11 +167,11 @@ func (b *Bucket) Obsolete(u Update) []uint64 {
 	if len(u.Change) > 0 {
 		op, _ := parseBucketOp(u.Change)
 		u.Change = op.Change
-		return obsolete(b.doc(string(op.Name)), u)
+		return obsolete(b.doc(string(op.Name)).Model, u)
 	}
 	var seqs []uint64
-	for _, m := range b.docs {
-		seqs = append(seqs, obsolete(m, u)...)
+	for _, d := range b.docs {
+		seqs = append(seqs, obsolete(d.Model, u)...)
 	}
 	return seqs
 }

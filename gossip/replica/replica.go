@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -80,6 +81,15 @@ func (r *Replica) known() Clock {
 		c[source] = s.seq
 	}
 	return c
+}
+
+// Ahead is how far this replica is ahead of its wall clock. More than [MaxSkew] means
+// that the wall clock was wrong when something was written or read from a file, and
+// that what is written now waits.
+func (r *Replica) Ahead() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, r.clock.last.Time().Sub(r.cfg.Now()))
 }
 
 // History returns the updates kept that since does not cover, by time.

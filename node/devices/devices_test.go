@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/batchain/batchain/gossip/replica"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/catalogue"
 	"github.com/batchain/batchain/wire"
@@ -423,6 +424,29 @@ func TestWhoDiesIsNotSeen(t *testing.T) {
 	x := b.put("x")
 	w.join(b, b.Mark())
 	w.equal("it is back", []*machine{a, b}, x)
+}
+
+// TestAClockThatWasAhead: what a machine changed while its clock was a day ahead is
+// on the others as soon as it was started again with the right time.
+func TestAClockThatWasAhead(t *testing.T) {
+	w := newTown(t)
+	a, b := w.pair()
+	x := a.put("x")
+	w.equal("they begin equal", []*machine{a, b}, x)
+	b.off()
+	cfg := b.replicaConfig()
+	cfg.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+	list := replica.NewSet()
+	r, err := replica.Open(t.Context(), b.path("devices.replica"), list, cfg)
+	must(t, err)
+	y := b.put("y")
+	must(t, list.Add(string(y[:])))
+	must(t, r.Close())
+	b.on()
+	z := b.put("z")
+	w.equal("both have all", []*machine{a, b}, x, y, z)
+	b.remove(x)
+	w.equal("a removal too", []*machine{a, b}, y, z)
 }
 
 func TestAnotherOwnersFileIsSetAside(t *testing.T) {

@@ -67,8 +67,9 @@
 //
 // # At home
 //
-// devices.replica, see package replica. One that is damaged, or of another owner,
-// is renamed to devices.replica.aside and made again; where that cannot be done
+// devices.replica, see package replica. One that is damaged, of another owner, or
+// written by a clock that was minutes ahead is renamed to devices.replica.aside and
+// made again; where that cannot be done
 // the list is in memory only. Neither keeps a node from starting.
 //
 // # Who learns what
@@ -101,7 +102,9 @@
 //
 // # What is not promised
 //
-// That a device which has the key can be shut out: for that there is a new key, and
+// That others hear at once what a device changed while its clock was minutes ahead:
+// they do when their clocks have come so far, or when it is started again. That a
+// device which has the key can be shut out: for that there is a new key, and
 // new files. That a repair's new placements reach the others: they are hints, and a
 // get finds the hosts without. That devices which never run at one time agree: they
 // do by the catalogue's notes, when they recover. In a mesh of more members than

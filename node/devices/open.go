@@ -3,7 +3,9 @@ package devices
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/batchain/batchain/gossip/replica"
 )
@@ -45,8 +47,18 @@ func (d *Devices) open(ctx context.Context) error {
 func (d *Devices) openFile(ctx context.Context) (err error) {
 	d.files = replica.NewSet()
 	d.replica, err = replica.Open(ctx, d.cfg.Path, d.files, d.replicaConfig())
-	return err
+	if err != nil {
+		return err
+	}
+	if ahead := d.replica.Ahead(); ahead > replica.MaxSkew {
+		return errors.Join(fmt.Errorf("%w by %v", errAhead, ahead.Round(time.Second)), d.replica.Close())
+	}
+	return nil
 }
+
+// errAhead means that this machine's clock was wrong when it changed the list. The
+// others would not hear of its changes before their clocks have come so far.
+var errAhead = errors.New("it was written by a clock that was ahead")
 
 // replicaConfig has no list of authors: an update that verifies was made by who
 // has the key.
