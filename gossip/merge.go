@@ -103,6 +103,7 @@ func (c *core) commit(now time.Time, m *member, in *incoming, will replica) {
 			Key: e.Key, Value: e.Value, Version: e.Version, Deleted: e.Deleted,
 		})
 	}
+	maps.DeleteFunc(m.expires, func(key string, _ time.Time) bool { return m.entries[key] == nil })
 	c.changed(m)
 	if known || !c.look().full {
 		c.news(m, before, now)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/batchain/batchain/wire"
 )
 
 // What costs a liar nothing must cost nobody else anything.
@@ -103,6 +105,30 @@ func TestWorthlessRecordsAreCharged(t *testing.T) {
 	b.bring(liar, &message{Kind: kindPush, Beats: beats})
 	if cost := before - left(); cost < 50*2*(chainLength-100)/hashesPerCheck {
 		t.Errorf("50 wrong heartbeats, each of %d hashes looked at twice, cost %.0f checks", chainLength, cost)
+	}
+}
+
+// What of a member is replaced as a whole, again and again, leaves nothing behind.
+func TestReplacedStatesLeaveNothing(t *testing.T) {
+	n := newSim(t, 1, 1, Options{}).nodes[0]
+	a := newAuthor(1)
+	for life := range uint64(50) { // of values, each of them gone before the next is heard of
+		e, err := signEntry(a.key, "test", entry{Incarnation: 5, Version: 10*life + 9, Key: fmt.Sprint("k", life), TTL: 3_600_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		anchor := a.chain.anchor()
+		d := delta{Owner: a.who[:], Entries: []wire.Signed{e.Signed}}
+		d.Head = a.sign(t, head{
+			Incarnation: 5, Seq: life + 1, Max: e.Version, GC: e.Version - 1, Anchor: anchor[:],
+			Root: root(map[string]*signedEntry{e.Key: &e}),
+		})
+		if told := n.bring(a.id, push(d)); struck(told) {
+			t.Fatal(told)
+		}
+	}
+	if m := n.members[a.id]; len(m.entries) != 1 || len(m.expires) != 1 || !m.proven {
+		t.Errorf("%d entries, %d that expire", len(m.entries), len(m.expires))
 	}
 }
 

@@ -48,10 +48,29 @@ var guarded = []struct{ what, tests string }{
 	{"a partition of a minute and of a day", "TestPartitions TestIslandsMeetBySeeds TestOneWayPartition"},
 	{"parsers of outside bytes", "FuzzParseMessage FuzzParseDigest FuzzParseBeats FuzzParseRecord FuzzHandle FuzzRestore " +
 		"replica.FuzzParseUpdate replica.FuzzParseHeader replica.FuzzParseSources replica.FuzzChanges replica.FuzzLoad replica.FuzzReplicate"},
-	{"memory with a hostile peer for an hour", "TestHostileHour replica.TestStagingIsBounded replica.TestSourcesAreBounded replica.TestRefusedSourcesAreBounded"},
+	{"memory with a hostile peer for an hour", "TestHostileHour replica.TestStagingIsBounded replica.TestSourcesAreBounded replica.TestRefusedSourcesAreBounded replica.TestEmptyDocumentsGo"},
 	{"one has others speak ill of each other", "TestTwoChainsDivideNobody TestTwoHistoriesBlameNobody TestFullStatesMoveOn TestForgottenDeletionsAreStillTold"},
 	{"one wears others out", "TestHelpersCallSeldom TestClaimedBacklogSlowsNobody TestAnswersAreBounded TestOneOwnerFloodsNobody TestMessagesAreBounded TestChecksAreBounded " +
-		"TestForgedRecordsUseUpNothing TestForgedMembersPushOutNobody TestWorthlessRecordsAreCharged TestLivesAreBounded"},
+		"TestForgedRecordsUseUpNothing TestForgedMembersPushOutNobody TestWorthlessRecordsAreCharged TestLivesAreBounded TestReplacedStatesLeaveNothing"},
+
+	// What the originals' own tests hold: of gossipmonger …
+	{"the digest", "TestDigest"},
+	{"with whom it gossips, and its verdicts", "TestPartners TestVerdicts TestGossipOnce"},
+	{"nothing starts by itself", "TestNewChecks TestRunAgain"},
+	{"deltas that come", "TestSenderIsNoted TestUnknownSubject"},
+	{"digests that come", "TestAnswerToDigest TestRoomForFew"},
+	{"errors of storage and transport, changes of one's own", "TestFailuresEndRun TestSet"},
+	{"a peer's state and phi", "TestAfter TestDetector TestNormalPhi TestSetBumpsVersions TestJudge"},
+	{"storage, transport", "TestMemoryStore TestBadgerStore TestMemoryTransport TestLibp2pTransport"},
+	// … and of scuttlebutt.
+	{"history", "replica.TestUpdateIsInHistory replica.TestOldUpdatesAreStale"},
+	{"two and three become equal", "replica.TestTriangleConverges replica.TestSyncedMeansEqual"},
+	{"persistence", "replica.TestSavedStateIsTheSame replica.TestTornTailIsCutOff replica.TestKilledWriterLosesNothing"},
+	{"headers, read-only copies", "replica.TestHeadersArrive replica.TestReadOnlyCopies"},
+	{"clones, ends of streams", "replica.TestClone replica.TestCloseEndsStreams replica.TestStreamsLeaveNothing"},
+	{"the types", "replica.TestChangesAreSeen replica.TestMapIterates replica.TestEventsReachEverybody replica.TestValueKeepsItsPast " +
+		"replica.TestValueHoldsObjectsAndNothing replica.TestValueReplicates"},
+	{"what is signed", "replica.TestForgedUpdateBlocksNobody replica.TestSignatureIsBoundToDocument"},
 
 	// Numbers.
 	{"a crash is known in 10 s", "TestCrashIsKnown BenchmarkCrash"},
