@@ -108,7 +108,7 @@
 //
 // Up to [Options.Neighbourhood] members all watch all. Beyond, each watches the
 // important ones ([Config.Important]), its nearest by XOR of the keys, and an
-// eighth by a lot of its own, which nobody can win by making keys. So its cost is
+// eighth by a lot of its own, which nobody can win by choosing a key. So its cost is
 // that of whom it watches, and does not grow with the mesh: idle, 12.7 kB/s in a mesh
 // of 250 and 13.3 in one of 1,000; all of about 110 who watch one know of its crash
 // after 11 and 16 s. It is more than just below that size (4.8 kB/s in a mesh of 100),

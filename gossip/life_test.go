@@ -196,6 +196,9 @@ func TestLeave(t *testing.T) {
 		if _, err := g.Set(t.Context(), "k", nil); !errors.Is(err, gossip.ErrLeft) {
 			t.Errorf("Set after Leave: %v", err)
 		}
+		if err := g.Delete(t.Context(), "k"); !errors.Is(err, gossip.ErrLeft) {
+			t.Errorf("Delete after Leave: %v", err)
+		}
 	})
 }
 

@@ -11,7 +11,7 @@ func (g *Gossiper) register(r prometheus.Registerer) error {
 		g.counter("bad_messages_total", "Messages that no honest member sends.", func(c *counts) uint64 { return c.badMessages }),
 		g.counter("dropped_messages_total", "Messages of peers that are blocked or send too many.", func(c *counts) uint64 { return c.droppedMessages }),
 		g.counter("refused_members_total", "Members that were not taken in.", func(c *counts) uint64 { return c.refusedMembers }),
-		g.counter("checks_total", "Signatures and heartbeats that were checked.", func(c *counts) uint64 { return c.checks }),
+		g.counter("checks_total", "Checks of records and heartbeats, each about as dear as one of a signature.", func(c *counts) uint64 { return c.checks }),
 		g.counter("bad_heartbeats_total", "Heartbeats that do not follow on those known.", func(c *counts) uint64 { return c.badBeats }),
 		g.counter("equivocations_total", "Pairs of records that were signed as one.", func(c *counts) uint64 { return c.equivocations }),
 		g.counter("omissions_total", "States from which something was withheld.", func(c *counts) uint64 { return c.omissions }),

@@ -49,8 +49,11 @@ func (c *core) takes(now time.Time, from peer.ID) bool {
 
 // mayCheck reports whether a peer may have n signatures checked.
 func (c *core) mayCheck(now time.Time, from peer.ID, n int) bool {
+	if !c.remote(now, from).checks.AllowN(now, n) {
+		return false
+	}
 	c.counts.checks += uint64(n)
-	return c.remote(now, from).checks.AllowN(now, n)
+	return true
 }
 
 // mayAnswer reports whether a peer may be answered with records of n bytes: a

@@ -12,7 +12,7 @@ import (
 // is no change. It returns the version of the state that has it. While others
 // do not keep up with this member's changes, it waits until ctx ends. The
 // bounds are [MaxKey] and [MaxValue], 256 keys and 64 KiB in all; beyond them it
-// fails with [wire.ErrTooBig] and [wire.ErrFull].
+// fails with [wire.ErrTooBig] and [wire.ErrFull], and with [ErrLeft] after Leave.
 func (g *Gossiper) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
 	return g.SetTTL(ctx, key, value, 0)
 }
@@ -48,7 +48,8 @@ func (c *core) says(key string, value []byte, ttl time.Duration) (version uint64
 	return e.Version, true
 }
 
-// Delete takes back what was said under key; nothing said is no change.
+// Delete takes back what was said under key; nothing said is no change. It waits
+// as Set does, and fails with [ErrLeft] after Leave.
 func (g *Gossiper) Delete(ctx context.Context, key string) error {
 	g.mu.Lock()
 	admit := g.core.own.admit
@@ -56,7 +57,14 @@ func (g *Gossiper) Delete(ctx context.Context, key string) error {
 	if err := admit.Wait(ctx); err != nil {
 		return fmt.Errorf("delete %q: %w", key, err)
 	}
-	g.do(func(c *core, now time.Time) { c.unset(now, key) })
+	left := false
+	g.do(func(c *core, now time.Time) {
+		left = c.own.left
+		c.unset(now, key)
+	})
+	if left {
+		return fmt.Errorf("delete %q: %w", key, ErrLeft)
+	}
 	g.wake()
 	return nil
 }

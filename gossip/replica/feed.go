@@ -60,8 +60,9 @@ func (f *feed[K]) watch(ctx context.Context) iter.Seq2[K, bool] {
 		defer f.mu.Unlock()
 		delete(f.watchers, w)
 	}
-	context.AfterFunc(ctx, leave)
+	stop := context.AfterFunc(ctx, leave)
 	return func(yield func(K, bool) bool) {
+		defer stop()
 		defer leave()
 		for {
 			select {

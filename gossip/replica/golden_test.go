@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,23 +120,34 @@ func TestGoldenFile(t *testing.T) {
 }
 
 // tape is a stream of which everything that is written is kept, and read is what the
-// test put in, and after it nothing until it is closed.
+// test put in, once something was written, and after it nothing until it is closed.
 type tape struct {
 	in     *bytes.Reader
 	out    bytes.Buffer
+	first  sync.Once
+	spoken chan struct{}
 	closed chan struct{}
 }
 
-func newTape(in []byte) *tape { return &tape{in: bytes.NewReader(in), closed: make(chan struct{})} }
+func newTape(in []byte) *tape {
+	return &tape{in: bytes.NewReader(in), spoken: make(chan struct{}), closed: make(chan struct{})}
+}
 
 func (t *tape) Read(p []byte) (int, error) {
+	select {
+	case <-t.spoken:
+	case <-t.closed:
+	}
 	if t.in.Len() == 0 {
 		<-t.closed
 	}
 	return t.in.Read(p)
 }
 
-func (t *tape) Write(p []byte) (int, error) { return t.out.Write(p) }
+func (t *tape) Write(p []byte) (int, error) {
+	defer t.first.Do(func() { close(t.spoken) })
+	return t.out.Write(p)
+}
 
 func (t *tape) Close() error {
 	close(t.closed)
