@@ -84,6 +84,12 @@ func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 func peersCommand() *command {
 	return &command{
 		name: "peers", group: groupNodes, brief: "the peers that the running node knows",
+		details: "STATE  live; suspect: it is silent, and is asked; dead: it did not answer;\n" +
+			"       left: it said goodbye; unknown: it was only heard of, or met before\n" +
+			"PHI    how suspicious its silence is: above 5 it is asked, above 8 it is dead\n" +
+			"       if nobody gets an answer from it\n" +
+			"AGE    of its last heartbeat, by whomever it came\n" +
+			"PATH   how this node is connected to it now: direct, relayed or none",
 		run: func(ctx context.Context, s *session, _ *urfave.Context) error {
 			client, err := s.running(ctx)
 			if err != nil {
