@@ -7,6 +7,7 @@ import "math"
 // how many more answers are wanted, counted with those under way.
 type verdict struct {
 	believed, void, ask bool
+	sure                bool // believed by all of the threshold
 	more                int
 	digest              Digest
 	output              []byte // computed; nil: the output of digest
@@ -99,11 +100,14 @@ func credible(answers []Answer, threshold float64) verdict {
 			best, leader, votes = odds, a.Digest, same
 		}
 	}
+	sure := best/sum >= threshold
 	if votes > 1 {
 		threshold = 1 - agreed*(1-threshold)
 	}
 	if best/sum >= threshold {
-		return believe(answers, leader)
+		v := believe(answers, leader)
+		v.sure = sure
+		return v
 	}
 	return verdict{more: 1}
 }

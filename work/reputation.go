@@ -2,7 +2,10 @@ package work
 
 import (
 	"math"
+	"slices"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // Figures of reputations.
@@ -32,7 +35,14 @@ type Reputation struct {
 	Wrong   uint64  `cbor:"6,keyasint,omitempty"`
 	Errors  uint64  `cbor:"7,keyasint,omitempty"`
 	Expired uint64  `cbor:"8,keyasint,omitempty"`
+	// With are the first two bees that it agreed with. Comparisons count from the second
+	// one on: what one other bee says may be said by the same gang.
+	With []peer.ID `cbor:"9,keyasint,omitempty"`
 }
+
+// witnesses is how many other bees have to have agreed with one before its
+// comparisons count.
+const witnesses = 2
 
 // NewReputation is that of a bee of which nothing is known.
 func NewReputation() Reputation { return Reputation{Quota: firstQuota} }
@@ -59,9 +69,17 @@ func (r Reputation) checks(now int64) float64 {
 	return r.Checks * math.Exp2(-float64(age)/float64(memory))
 }
 
-// Pass notes that a result survived a comparison.
-func (r *Reputation) Pass(now int64) {
-	r.Checks, r.Since = r.checks(now)+1, now
+// Pass notes that a result of bee survived a comparison with those of others; bee
+// may be one of them.
+func (r *Reputation) Pass(bee peer.ID, others []peer.ID, now int64) {
+	for _, id := range others {
+		if len(r.With) < witnesses && id != bee && !slices.Contains(r.With, id) {
+			r.With = append(r.With, id)
+		}
+	}
+	if len(r.With) == witnesses {
+		r.Checks, r.Since = r.checks(now)+1, now
+	}
 	r.Take()
 }
 
@@ -78,7 +96,7 @@ func (r *Reputation) Catch(forGood bool, now int64) {
 	r.Wrong++
 	r.Quota = max(1, r.Quota/2)
 	if forGood {
-		r.Checks, r.Since = 0, now
+		r.Checks, r.Since, r.With = 0, now, nil
 		r.Exiled = now + int64(min(r.Wrong, maxExiles))*exile.Milliseconds()
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 func TestTrust(t *testing.T) {
@@ -17,9 +19,13 @@ func TestTrust(t *testing.T) {
 	r := NewReputation()
 	near("a new bee", r.Trust(0.1, 0), 0.9)
 	for range 41 {
-		r.Pass(0)
+		r.Pass("a", []peer.ID{"a", "b"}, 0)
 	}
-	near("after 41 comparisons", r.Trust(0.1, 0), 0.9990)
+	near("after 41 comparisons with the same bee", r.Trust(0.1, 0), 0.9)
+	for range 41 {
+		r.Pass("a", []peer.ID{"c"}, 0)
+	}
+	near("after as many with another one", r.Trust(0.1, 0), 0.9990)
 	if r.Trust(0.1, 0) < 0.999 {
 		t.Error("41 comparisons do not suffice for the default threshold")
 	}
@@ -32,7 +38,7 @@ func TestTrust(t *testing.T) {
 	near("the second exile is twice as long", r.Trust(0.1, 30*day), 0)
 	near("and ends", r.Trust(0.1, 31*day), 0.9)
 	for range 1000 {
-		r.Pass(31 * day)
+		r.Pass("a", []peer.ID{"b", "c"}, 31*day)
 		r.Take()
 	}
 	if got := r.Trust(0.1, 31*day); got > maxTrust {
@@ -49,7 +55,7 @@ func TestQuota(t *testing.T) {
 	}{
 		{"at first", func() {}, 16},
 		{"a result that is taken", r.Take, 32},
-		{"a comparison", func() { r.Pass(0) }, 64},
+		{"a comparison", func() { r.Pass("a", nil, 0) }, 64},
 		{"an error", r.Err, 63},
 		{"a lease that went by", r.Expire, 31},
 		{"a lost vote", func() { r.Catch(false, 0) }, 15},

@@ -26,6 +26,7 @@ type Decision struct {
 	Need    int       // attempts to hand out now
 	Next    int64     // when to step again, at the latest; 0: when something happens
 	Ask     bool      // the project's own validator is to be asked
+	Sure    bool      // Credible believes it by all of its threshold, not only because two bees agree
 	Digest  Digest    // of the answer that is believed, when the group is Valid
 	Output  []byte    // that was computed from the answers; nil: look for Digest
 	Passed  []peer.ID // survived a comparison
@@ -114,7 +115,7 @@ func (g *Group) answers(p *Policy, look Look) (answers []Answer, of []int, err e
 // caught, in groups before that agreed on nothing, too.
 func (g *Group) conclude(p *Policy, v verdict, of []int, now int64, d *Decision) {
 	g.State, g.Reason = Valid, ""
-	d.Digest, d.Output = v.digest, v.output
+	d.Digest, d.Output, d.Sure = v.digest, v.output, v.sure
 	compared := len(of) > 1 || p.Rule == Custom
 	for k, n := range of {
 		a := &g.Attempts[n]

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/batchain/batchain/work"
 )
 
@@ -46,6 +48,7 @@ type handout struct {
 	batch  work.Batch
 	places map[*project]uint16 // in batch.Programs
 	bytes  int
+	shared map[peer.ID]int // open groups that the bee shares with others, see mixes
 }
 
 func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
@@ -162,13 +165,14 @@ func (o *handout) next(p *project) bool {
 // needing returns an open group that wants this bee. Where there are very many
 // that do not, it begins somewhere else each time.
 func (o *handout) needing(p *project) *group {
+	young := o.young(p)
 	from := 0
 	if len(p.needy) > maxLook {
 		from = rand.IntN(len(p.needy))
 	}
 	for k := range min(len(p.needy), maxLook) {
 		name := p.needy[(from+k)%len(p.needy)]
-		if g := p.open[name.seq]; o.mayJoin(g) {
+		if g := p.open[name.seq]; o.mayJoin(g) && (!young || o.mixes(g)) {
 			return g
 		}
 	}
@@ -207,6 +211,7 @@ func (o *handout) give(g *group, u work.Unit) bool {
 	p := g.project
 	n := g.Lease(o.bee, &p.row.Project, o.now)
 	o.join(o.bee.Peer, g)
+	o.share(g)
 	o.groups[g] = true
 	p.row.Begun++
 	o.projects[p] = true

@@ -10,7 +10,7 @@ import (
 	"github.com/batchain/batchain/work"
 )
 
-// quiz is a unit whose answer several bees agreed on: to those who have not
+// quiz is a unit whose answer is sure, and of several bees: to those who have not
 // seen it, it is as any other.
 type quiz struct {
 	quizRow
@@ -32,16 +32,19 @@ func quizKey(id uint32, place uint16) []byte {
 	return binary.BigEndian.AppendUint16(inProject(rowQuiz, id), place)
 }
 
-// keepQuiz keeps some of the units that several bees agreed on, in place of
-// older ones.
-func (t *turn) keepQuiz(p *project, u work.Unit, digest work.Digest, g *group) {
+// keepQuiz keeps some of the units whose answer is sure and of several bees, in place of
+// older ones: those who agreed first, then those who saw it, too. What two new bees
+// agree on is believed, but nobody is to be exiled on their word.
+func (t *turn) keepQuiz(p *project, u work.Unit, digest work.Digest, g *group, agreed []peer.ID) {
 	full := len(p.quizzes) >= maxQuizzes
 	if p.row.Project.Policy.Rule != work.Credible || p.row.Project.Policy.Checks <= 0 || (full && rand.IntN(8) > 0) {
 		return
 	}
-	q := &quiz{quizRow: quizRow{Unit: u, Digest: digest}, place: uint16(len(p.quizzes))}
+	q := &quiz{quizRow: quizRow{Unit: u, Digest: digest, Bees: slices.Clone(agreed)}, place: uint16(len(p.quizzes))}
 	for i := range g.Attempts {
-		q.Bees = append(q.Bees, g.Attempts[i].Peer)
+		if id := g.Attempts[i].Peer; !slices.Contains(agreed, id) {
+			q.Bees = append(q.Bees, id)
+		}
 	}
 	if full {
 		q.place = uint16(rand.IntN(maxQuizzes))
@@ -106,7 +109,7 @@ func (t *turn) takeCheck(p *project, m work.Member, number uint64, r *work.Resul
 	case r.Status == work.Broken:
 		t.mark(p, m.Peer, (*work.Reputation).Err)
 	case digestOf(p, r) == c.quiz.Digest:
-		t.mark(p, m.Peer, func(r *work.Reputation) { r.Pass(t.now) })
+		t.mark(p, m.Peer, func(r *work.Reputation) { r.Pass(m.Peer, c.quiz.Bees[:2], t.now) })
 		t.uneasy[reputationName{p.program, m.Peer}] = true
 	default:
 		t.caught(p, m.Peer, true)

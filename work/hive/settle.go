@@ -57,7 +57,7 @@ func (t *turn) remember(g *group, d work.Decision) {
 	p := g.project
 	forGood := p.row.Project.Policy.Rule == work.Credible
 	for _, bee := range d.Passed {
-		t.mark(p, bee, func(r *work.Reputation) { r.Pass(t.now) })
+		t.mark(p, bee, func(r *work.Reputation) { r.Pass(bee, d.Passed, t.now) })
 		t.uneasy[reputationName{p.program, bee}] = true
 	}
 	for _, bee := range d.Taken {
@@ -151,8 +151,8 @@ func (t *turn) close(g *group, d work.Decision) {
 			c.Fuel = a.Fuel
 		}
 	}
-	if len(c.Bees) > 1 && d.Output == nil {
-		t.keepQuiz(p, u, d.Digest, g)
+	if len(c.Bees) > 1 && d.Sure {
+		t.keepQuiz(p, u, d.Digest, g, c.Bees)
 	}
 	t.erase(g)
 	t.end(p, c)

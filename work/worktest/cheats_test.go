@@ -1,0 +1,79 @@
+package worktest
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/batchain/batchain/work"
+	"github.com/batchain/batchain/work/bee"
+	"github.com/batchain/batchain/work/hive"
+)
+
+// liars is a program of bees that are wrong in every nth unit, all in the same
+// way.
+func liars(nth uint64) bee.Inline {
+	return bee.Inline{"square": func(ctx context.Context, input []byte) ([]byte, error) {
+		if binary.BigEndian.Uint64(input)%nth == 0 {
+			return []byte("0"), nil
+		}
+		return squares["square"](ctx, input)
+	}}
+}
+
+// A tenth of real bees cheats, together, in every unit or in one of twenty: what
+// the simulation of package work says of cost and of wrong datachunks holds for a real hive,
+// whose bees take many units at a time and answer in no order.
+func TestRealCheatsAreDear(t *testing.T) {
+	const honest, cheats, each = 18, 2, 100
+	for _, nth := range []uint64{1, 5, 20} {
+		t.Run(fmt.Sprintf("one unit of %d", nth), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			h := Hive(t, nil)
+			const units = (honest + cheats) * each
+			if err := h.Create(ctx, project("squares", work.Policy{})); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := h.Add(ctx, "squares", numbers(units)...); n != units || err != nil {
+				t.Fatal(n, err)
+			}
+			if err := h.Seal(ctx, "squares"); err != nil {
+				t.Fatal(err)
+			}
+			for n := range honest + cheats {
+				s, err := h.Session(ctx, work.Member{Peer: Peer(10 + n)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				programs := squares
+				if n%10 == 7 {
+					programs = liars(nth)
+				}
+				Bee(t, s, programs)
+			}
+			wrong, next := 0, uint64(0)
+			err := h.Serve(ctx, "squares", hive.Handlers{Datachunk: func(_ context.Context, c work.Datachunk) error {
+				if string(c.Output) != fmt.Sprint((next+1)*(next+1)) {
+					wrong++
+				}
+				next++
+				return nil
+			}})
+			if err != nil || next != units {
+				t.Fatal(next, err)
+			}
+			s, err := h.Show(ctx, "squares")
+			if err != nil || s.Valid != units {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			cost := float64(s.Begun) / units
+			t.Logf("%.3f executions a unit, %d of %d wrong, %d spot checks", cost, wrong, units, s.Checks)
+			if cost > 1.7 || wrong > 0 {
+				t.Errorf("%.3f executions a unit, %d of %d wrong", cost, wrong, units)
+			}
+		})
+	}
+}
