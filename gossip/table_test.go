@@ -70,7 +70,7 @@ var guarded = []struct{ what, tests string }{
 	{"clones, ends of streams", "replica.TestClone replica.TestCloseEndsStreams replica.TestStreamsLeaveNothing"},
 	{"the types", "replica.TestChangesAreSeen replica.TestMapIterates replica.TestEventsReachEverybody replica.TestValueKeepsItsPast " +
 		"replica.TestValueHoldsObjectsAndNothing replica.TestValueReplicates"},
-	{"what is signed", "replica.TestForgedUpdateBlocksNobody replica.TestSignatureIsBoundToDocument"},
+	{"what is signed", "replica.TestAuthorWhoMayNotWriteAnyMore replica.TestForgedUpdateBlocksNobody replica.TestSignatureIsBoundToDocument"},
 
 	// Numbers.
 	{"a crash is known in 10 s", "TestCrashIsKnown BenchmarkCrash"},
