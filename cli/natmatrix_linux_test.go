@@ -44,8 +44,8 @@ func TestNATMatrix(t *testing.T) {
 				cell := l.pair(t, owners[from], hosts[to], tries)
 				cells[[2]natlab.Kind{from, to}] = cell
 				t.Log(cell)
-				if direct := cell.direct == tries; direct != reachable(from, to) {
-					t.Errorf("direct: %v", direct)
+				if cell.direct < tries && reachable(from, to) {
+					t.Error("not every try ended on a direct connection")
 				}
 			})
 		}
