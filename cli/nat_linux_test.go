@@ -33,8 +33,9 @@ func natTries() int {
 	return n
 }
 
-// newLand makes a lab with one public node that all others begin with.
-func newLand(t testing.TB) *land {
+// newLand makes a lab with one public node that all others begin with, which is
+// started with args.
+func newLand(t testing.TB, args ...string) *land {
 	t.Helper()
 	if natTries() == 0 {
 		t.Skip("SKIPPED: set BATCHAIN_NAT_TRIES to how often each pair of NATs is tried; it takes minutes and needs root")
@@ -60,7 +61,7 @@ func newLand(t testing.TB) *land {
 	if err := os.Symlink(self, l.prog); err != nil {
 		t.Fatal(err)
 	}
-	l.hub = l.node(l.site(natlab.None, 1).Machines[0])
+	l.hub = l.node(l.site(natlab.None, 1).Machines[0], args...)
 	return l
 }
 
@@ -83,18 +84,38 @@ func (l *land) node(m *natlab.Machine, args ...string) *natlab.Node {
 // nodeAt starts a node on a machine, with a home. Its log is beside it.
 func (l *land) nodeAt(m *natlab.Machine, home string, args ...string) *natlab.Node {
 	l.t.Helper()
-	if l.hub != nil {
-		args = append(args, "--bootstrap", outside(l.hub))
-	}
-	log, err := os.OpenFile(home+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	n, err := m.Start(l.t.Context(), l.prog, home, log, append([]string{"--capacity", "20GB", "--log-level", "info"}, args...)...)
+	n, err := m.Start(l.t.Context(), l.prog, home, l.log(home), l.args(args)...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	return n
+}
+
+// again starts a node that has ended.
+func (l *land) again(old *natlab.Node, args ...string) *natlab.Node {
+	l.t.Helper()
+	n, err := old.Again(l.t.Context(), l.log(old.Home), l.args(args)...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
+
+func (l *land) args(more []string) []string {
+	args := append([]string{"--capacity", "20GB", "--log-level", "info"}, more...)
+	if l.hub != nil {
+		args = append(args, "--bootstrap", outside(l.hub))
+	}
+	return args
+}
+
+func (l *land) log(home string) io.Writer {
+	l.t.Helper()
+	log, err := os.OpenFile(home+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return log
 }
 
 // outside is the address of a public node.

@@ -29,6 +29,7 @@ import (
 
 func TestMain(m *testing.M) {
 	workexec.BeChild()
+	beAttacker()
 	run := func() { os.Exit(cli.Main()) }
 	testscript.Main(m, map[string]func(){"batchain": run, "batchain-sample": run})
 }

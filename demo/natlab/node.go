@@ -69,6 +69,20 @@ func (n *Node) Stop() error {
 	return n.wait()
 }
 
+// Kill ends the node as a crash does, and waits for its end.
+func (n *Node) Kill() error {
+	if err := n.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	_ = n.wait() // which says that it was killed
+	return nil
+}
+
+// Again runs a node in the home and on the machine of one that has ended.
+func (n *Node) Again(ctx context.Context, log io.Writer, args ...string) (*Node, error) {
+	return n.machine.Start(ctx, n.program, n.Home, log, args...)
+}
+
 // Pid is the node's process id.
 func (n *Node) Pid() int { return n.cmd.Process.Pid }
 

@@ -178,10 +178,18 @@ func (s *steps) run(ctx context.Context) {
 		return
 	}
 	<-dialled
-	if b.farther(s.p) && s.find(ctx) {
-		_ = s.step(Step{Name: StepDial}, func() error { return b.dial(ctx, s.p) })
+	searched := b.farther(s.p)
+	if searched {
+		s.find(ctx)
 	}
-	if !s.introduced(ctx, b.brokers(s.p)) {
+	if s.indirect(ctx); !searched && ctx.Err() == nil && len(b.network.ConnsToPeer(s.p)) == 0 && s.find(ctx) {
+		s.indirect(ctx) // the relays that were known are gone
+	}
+}
+
+// indirect goes by way of others: brokers, else a relay.
+func (s *steps) indirect(ctx context.Context) {
+	if !s.introduced(ctx, s.b.brokers(s.p)) {
 		s.relay(ctx)
 	}
 }
@@ -212,24 +220,26 @@ func shorten(err error) string {
 	return text[:min(len(text), maxErrText)]
 }
 
-// find asks the routing layer for addresses, and reports whether there are new
-// ones.
-func (s *steps) find(ctx context.Context) (fresh bool) {
+// find asks the routing layer for addresses, dials those that are new and direct,
+// and reports whether any are new.
+func (s *steps) find(ctx context.Context) bool {
 	if s.b.cfg.FindPeer == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, findTime)
+	ask, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	known := s.b.host.Peerstore().Addrs(s.p)
+	var fresh []ma.Multiaddr
 	_ = s.step(Step{Name: StepFind}, func() error {
-		info, err := s.b.cfg.FindPeer(ctx, s.p)
-		for _, addr := range info.Addrs {
-			fresh = fresh || !isCircuit(addr) && !slices.ContainsFunc(known, addr.Equal)
-		}
+		info, err := s.b.cfg.FindPeer(ask, s.p)
+		fresh = slices.DeleteFunc(slices.Clone(info.Addrs), func(a ma.Multiaddr) bool { return ma.Contains(known, a) })
 		s.b.host.Peerstore().AddAddrs(s.p, info.Addrs, peerstore.TempAddrTTL)
 		return err
 	})
-	return fresh
+	if slices.ContainsFunc(fresh, func(a ma.Multiaddr) bool { return !isCircuit(a) }) {
+		_ = s.step(Step{Name: StepDial}, func() error { return s.b.dial(ctx, s.p) })
+	}
+	return len(fresh) > 0
 }
 
 // farther reports whether the routing layer may know more of p than we do: no
