@@ -49,7 +49,10 @@ func TestNATRelayUnderAttack(t *testing.T) {
 	}
 	attack.say(t, "go")
 	var most int64
-	for end := time.Now().Add(attackTime); time.Now().Before(end); <-time.After(time.Second) {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for range attackTime / time.Second {
+		<-look.C
 		now, _ := memory(t, relay.Pid())
 		most = max(most, now)
 	}

@@ -91,7 +91,7 @@ func TestNATRelayDies(t *testing.T) {
 		}
 		return true
 	})
-	_ = l.begin(owner, "get", "file", "-o", path+".back") // which ends, since its only holder is gone for now
+	_ = l.begin(owner, "get", "file", "-o", path+".back") // which ends: its only holder cannot be reached
 	l.until(time.Minute, "a part has come", func() bool {
 		_, err := os.Stat(path + ".back.batchain-part")
 		return err == nil
