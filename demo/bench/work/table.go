@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -74,8 +73,8 @@ func (r *report) row(b *strings.Builder, m scenario.Metric, columns []string) {
 }
 
 // values are the figures of all tries.
-func (r *report) values(metric, system string) []float64 {
-	var all []float64
+func (r *report) values(metric, system string) []scenario.Value {
+	var all []scenario.Value
 	for _, one := range r.Results {
 		if v, ok := one.Values[metric]; ok && one.System == system {
 			all = append(all, v)
@@ -85,8 +84,8 @@ func (r *report) values(metric, system string) []float64 {
 }
 
 // ratios are how many times as much batchain had, in the same try.
-func (r *report) ratios(metric, system string) []float64 {
-	var all []float64
+func (r *report) ratios(metric, system string) []scenario.Value {
+	var all []scenario.Value
 	for _, one := range r.Results {
 		v, ok := one.Values[metric]
 		if !ok || one.System != system || v == 0 {
@@ -103,7 +102,7 @@ func (r *report) ratios(metric, system string) []float64 {
 
 // summary is the median of figures, and the least and the most where they
 // differ.
-func summary(figures []float64) string {
+func summary(figures []scenario.Value) string {
 	if len(figures) == 0 {
 		return "–"
 	}
@@ -116,9 +115,10 @@ func summary(figures []float64) string {
 }
 
 // figure writes three digits or so.
-func figure(f float64) string {
+func figure(v scenario.Value) string {
+	f := float64(v)
 	switch {
-	case math.IsInf(f, 0):
+	case v == scenario.Never:
 		return "never"
 	case f == 0 || f >= 99.5:
 		return fmt.Sprintf("%.0f", f)

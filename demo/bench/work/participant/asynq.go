@@ -17,9 +17,10 @@ import (
 )
 
 // asynqSystem returns asynq on a Redis that syncs its log as fsync says.
-func asynqSystem(name, fsync, sync string) System {
+func asynqSystem(name, fsync, sync string, only ...string) System {
 	return System{
-		Name: name, Sync: sync,
+		Name: name, Sync: sync, Only: only,
+		Mends:   100 * time.Second, // it looks once a minute for leases of half a minute
 		Missing: func() error { return lookFor("redis-server", "redis-server") },
 		Start: func(ctx context.Context, p Place) (Queue, error) {
 			port, err := freePort()
@@ -117,7 +118,10 @@ func (q *asynqQueue) Work(_ context.Context, n int, env ...string) error {
 }
 
 func (q *asynqQueue) Take(ctx context.Context) ([][]byte, error) {
-	streams, err := q.redis.XRead(ctx, &redis.XReadArgs{Streams: []string{resultStream, q.from}, Count: 1000, Block: 30 * time.Second}).Result()
+	streams, err := []redis.XStream(nil), error(redis.Nil)
+	for errors.Is(err, redis.Nil) && ctx.Err() == nil { // none came within a second
+		streams, err = q.redis.XRead(ctx, &redis.XReadArgs{Streams: []string{resultStream, q.from}, Count: 1000, Block: time.Second}).Result()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 // batchain returns this project's own work layer under a policy.
-func batchain(name string, policy work.Policy) System {
+func batchain(name string, least int, policy work.Policy, only ...string) System {
 	return System{
-		Name:    name,
+		Name: name, Only: only, Least: least,
 		Sync:    "units, leases and results are synced before they are acknowledged, as many as have come in one go",
 		Missing: func() error { return nil },
 		Start: func(_ context.Context, p Place) (Queue, error) {

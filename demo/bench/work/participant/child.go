@@ -24,6 +24,9 @@ var roles = map[string]func(ctx context.Context, config []byte, in io.Reader, ou
 	"hive":  beHive,
 	"bee":   beBee,
 	"asynq": beAsynq,
+
+	"jetstream-server": beJetServer,
+	"jetstream":        beJetWorker,
 }
 
 // BeChild takes the process over when it was started as a child, and does not
@@ -65,7 +68,7 @@ type process struct {
 }
 
 // patience is how long a process may take to begin, or to end.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // startRole starts this program in a role, and waits until it is ready.
 func startRole(role string, config any, env ...string) (*process, error) {

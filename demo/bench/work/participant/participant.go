@@ -13,6 +13,13 @@ type System struct {
 	Sync string
 	// Spawns says that each unit is a process, so that fewer of them are played.
 	Spawns bool
+	// Least is how many workers it needs at least: each unit is done by so many.
+	Least int
+	// Mends is how long it may be without an output when a worker has died, or for
+	// ever when its queue was lost; 20 s.
+	Mends time.Duration
+	// Only names the scenarios that it takes part in; all when there are none.
+	Only []string
 	// Missing returns why the system cannot run on this machine, or nil.
 	Missing func() error
 	// Start starts the system without workers. It ends with Queue.Close.

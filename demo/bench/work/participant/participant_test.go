@@ -95,7 +95,7 @@ func TestSystemsDoTheWork(t *testing.T) {
 			ctx, q := begin(t, s)
 			const units = 60
 			count := filepath.Join(t.TempDir(), "count")
-			if err := q.Work(ctx, 2, unit.CountEnv+"="+count); err != nil {
+			if err := q.Work(ctx, max(2, s.Least), unit.CountEnv+"="+count); err != nil {
 				t.Fatal(err)
 			}
 			if err := q.Add(ctx, inputs(0, units)); err != nil {

@@ -14,17 +14,20 @@ import (
 func dispatch(ctx context.Context, s participant.System, in Stage) (Values, error) {
 	v := Values{}
 	for _, workers := range dispatchWorkers(in) {
+		if workers < s.Least {
+			continue
+		}
 		err := in.with(ctx, s, func(q participant.Queue, _ string) error {
 			if err := q.Work(ctx, workers); err != nil {
 				return err
 			}
-			if workers == 1 {
-				if err := alone(ctx, q, v); err != nil {
+			if workers == max(1, s.Least) {
+				if err := alone(ctx, s, q, v); err != nil {
 					return err
 				}
 			}
-			rate, err := burst(ctx, q, in, 1)
-			v[fmt.Sprintf("rate_%d", workers)] = rate
+			rate, err := burst(ctx, s, q, in)
+			v[fmt.Sprintf("rate_%d", workers)] = Value(rate)
 			return err
 		})
 		if err != nil {
@@ -45,9 +48,12 @@ func dispatchWorkers(in Stage) []int {
 const alones = 100
 
 // alone adds one unit after the other, each when the one before has come back.
-func alone(ctx context.Context, q participant.Queue, v Values) error {
+func alone(ctx context.Context, s participant.System, q participant.Queue, v Values) error {
 	took := make([]time.Duration, alones)
-	got := newTaken(0, 1)
+	if s.Spawns {
+		took = took[:alones/25]
+	}
+	got := newTaken(1)
 	for i := range took {
 		began := time.Now()
 		if err := add(ctx, q, i, 1, 1); err != nil {
@@ -64,30 +70,35 @@ func alone(ctx context.Context, q participant.Queue, v Values) error {
 	return got.honest()
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+func milliseconds(d time.Duration) Value { return Value(d.Microseconds()) / 1000 }
 
 // budget is how long a burst should take.
 func budget(in Stage) time.Duration {
 	if in.Short {
 		return time.Second
 	}
-	return 3 * time.Second
+	return 1500 * time.Millisecond
 }
 
 // Bounds on the units of one burst.
 const (
-	fewUnits  = 100
-	manyUnits = 20_000
+	fewUnits   = 100
+	fewSpawned = 25 // where each is a process
+	manyUnits  = 20_000
 )
 
 // burst hands in as many units at once as take about the budget, and returns how
 // many of them a second came back, from the first one's way in on.
-func burst(ctx context.Context, q participant.Queue, in Stage, rounds int) (float64, error) {
-	first, n, rate := alones, fewUnits, 0.0
+func burst(ctx context.Context, s participant.System, q participant.Queue, in Stage) (float64, error) {
+	few := fewUnits
+	if s.Spawns {
+		few = fewSpawned
+	}
+	first, n, rate := alones, few, 0.0
 	for range 2 { // to see how fast it is, and to measure
-		got := newTaken(first, rounds)
+		got := newTaken(1)
 		began := time.Now()
-		if err := add(ctx, q, first, n, rounds); err != nil {
+		if err := add(ctx, q, first, n, 1); err != nil {
 			return 0, err
 		}
 		if err := got.take(ctx, q, n); err != nil {
@@ -98,7 +109,7 @@ func burst(ctx context.Context, q participant.Queue, in Stage, rounds int) (floa
 			return 0, err
 		}
 		first += n
-		n = min(manyUnits, max(fewUnits, int(rate*budget(in).Seconds())))
+		n = min(manyUnits, max(few, int(rate*budget(in).Seconds())))
 	}
 	return rate, nil
 }
