@@ -90,18 +90,22 @@ func listen(from *bufio.Reader, added chan<- string, outputs chan<- [][]byte) {
 
 var errEnded = errors.New("the process that keeps the queue has ended")
 
-func (h *hiveProcess) Add(_ context.Context, inputs [][]byte) error {
+func (h *hiveProcess) Add(ctx context.Context, inputs [][]byte) error {
 	if err := h.orders.Encode(hiveOrder{inputs}); err != nil {
 		return fmt.Errorf("%w: %s", err, h.process.errs.String())
 	}
-	trouble, ok := <-h.added
-	if !ok {
-		return errEnded
+	select {
+	case trouble, ok := <-h.added:
+		if !ok {
+			return errEnded
+		}
+		if trouble != "" {
+			return errors.New(trouble)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the hive does not answer: %w", ctx.Err())
 	}
-	if trouble != "" {
-		return errors.New(trouble)
-	}
-	return nil
 }
 
 func (h *hiveProcess) Work(_ context.Context, n int, env ...string) error {

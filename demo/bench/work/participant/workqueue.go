@@ -5,7 +5,6 @@ import (
 	"context"
 	_ "embed" // for the manager
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,25 +117,30 @@ func listenToManager(from *bufio.Reader, answers chan<- managerAnswer, outputs c
 }
 
 // order gives the manager an order and waits for its answer.
-func (q *managerProcess) order(what map[string]any) error {
+func (q *managerProcess) order(ctx context.Context, what map[string]any) error {
 	if err := q.orders.Encode(what); err != nil {
 		return fmt.Errorf("%w: %.400s", err, q.process.errs.String())
 	}
-	if _, ok := <-q.answers; !ok {
-		return errors.Join(errEnded, errors.New(q.process.errs.String()))
+	select {
+	case _, ok := <-q.answers:
+		if !ok {
+			return errEnded
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the manager does not answer: %w", ctx.Err())
 	}
-	return nil
 }
 
-func (q *managerProcess) Add(_ context.Context, inputs [][]byte) error {
+func (q *managerProcess) Add(ctx context.Context, inputs [][]byte) error {
 	texts := make([]string, len(inputs))
 	for i, input := range inputs {
 		texts[i] = string(input)
 	}
-	return q.order(map[string]any{"add": texts})
+	return q.order(ctx, map[string]any{"add": texts})
 }
 
-func (q *managerProcess) Work(_ context.Context, n int, env ...string) error {
+func (q *managerProcess) Work(ctx context.Context, n int, env ...string) error {
 	for range n {
 		q.started++
 		dir := filepath.Join(q.dir, fmt.Sprint("worker", q.started))
@@ -150,14 +154,14 @@ func (q *managerProcess) Work(_ context.Context, n int, env ...string) error {
 		}
 		q.workers = append(q.workers, p)
 	}
-	return q.order(map[string]any{"await": len(q.workers)})
+	return q.order(ctx, map[string]any{"await": len(q.workers)})
 }
 
 func (q *managerProcess) Take(ctx context.Context) ([][]byte, error) {
 	select {
 	case outputs, ok := <-q.outputs:
 		if !ok {
-			return nil, errors.Join(errEnded, errors.New(q.process.errs.String()))
+			return nil, errEnded
 		}
 		return outputs, nil
 	case <-ctx.Done():
@@ -174,7 +178,7 @@ func (q *managerProcess) Kill(workers int) error {
 }
 
 func (q *managerProcess) Close() error {
-	q.workers.stop((*process).terminate)
+	q.workers.stop((*process).kill)
 	q.process.kill()
 	return nil
 }

@@ -40,7 +40,7 @@ const lease = 5 * time.Second
 
 // with starts a system in a folder of its own, has play use it, and ends it.
 func (in Stage) with(ctx context.Context, s participant.System, play func(q participant.Queue, dir string) error) error {
-	dir, err := os.MkdirTemp(in.Dir, s.Name+"-")
+	dir, err := os.MkdirTemp(in.Dir, "system-") // a name without blanks: Work Queue cannot have them
 	if err != nil {
 		return err
 	}
