@@ -62,9 +62,9 @@
 // units that wait for another bee, units that nobody has begun, the highest
 // priority first and every sixteenth time the oldest, and copies of what takes three
 // times as long as 95 of the last hundred did, when nothing else is left. Where
-// reputations count, a bee that is not yet believed alone shares at most 2 open
-// groups with any other one, so that two cheats that meet do not believe each
-// other by the batch. Projects share
+// reputations count, a bee that is not yet believed alone gets at most 2 units at a
+// time of any other one, so that two cheats that meet are not believed by the
+// batch. Projects share
 // the bees by weight, counted in the time that their tasks take. A bee may
 // have 16 tasks of a program at once at first, twice as many after each result that
 // was believed, up to 1024; one less after an error, half after a lease that went by

@@ -48,7 +48,7 @@ type handout struct {
 	batch  work.Batch
 	places map[*project]uint16 // in batch.Programs
 	bytes  int
-	shared map[peer.ID]int // open groups that the bee shares with others, see mixes
+	shared map[peer.ID]int // groups that the bee is at together with each other bee, see mixes
 }
 
 func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {

@@ -1,12 +1,14 @@
 package hive
 
 import (
+	"slices"
+
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/work"
 )
 
-// maxShared is the open groups that a young bee may share with one other bee. Bees
+// maxShared is the groups shared with one other bee that a young bee may be at, at one time. Bees
 // take many units at a time: if one got all that another one had begun, two cheats that
 // meet would have a batch of wrong answers believed, and be the most trusted of all.
 const maxShared = 2
@@ -18,12 +20,15 @@ func (o *handout) young(p *project) bool {
 	return policy.Rule == work.Credible && o.reputation(p, o.bee.Peer).Trust(policy.Faulty, o.now) < policy.Threshold
 }
 
-// mixes reports whether the bee shares few enough groups with each member of g.
+// mixes reports whether the bee is at few enough groups of each member of g. Those
+// that it has answered do not count, so it never waits for anybody but itself.
 func (o *handout) mixes(g *group) bool {
 	if o.shared == nil {
 		o.shared = map[peer.ID]int{}
 		for own := range o.members[o.bee.Peer] {
-			o.share(own)
+			if n := slices.IndexFunc(own.Attempts, func(a work.Attempt) bool { return a.Peer == o.bee.Peer }); own.Attempts[n].Active() {
+				o.share(own)
+			}
 		}
 	}
 	for i := range g.Attempts {

@@ -77,3 +77,50 @@ func TestRealCheatsAreDear(t *testing.T) {
 		})
 	}
 }
+
+// A cheat that is there first, alone, and has begun all units holds up nobody: few honest
+// bees are enough, although each may share only so much with another one.
+func TestFirstCheatHoldsUpNobody(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	h := Hive(t, nil)
+	const units = 16 // as many as a new bee may have
+	if err := h.Create(ctx, project("squares", work.Policy{})); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := h.Add(ctx, "squares", numbers(units)...); n != units || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := h.Seal(ctx, "squares"); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan struct{}, units)
+	for n := range 5 {
+		s, err := h.Session(ctx, work.Member{Peer: Peer(10 + n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			Bee(t, s, squares)
+			continue
+		}
+		Bee(t, s, bee.Inline{"square": func(context.Context, []byte) ([]byte, error) {
+			answered <- struct{}{}
+			return []byte("0"), nil
+		}})
+		for range units {
+			<-answered
+		}
+	}
+	next := uint64(0)
+	err := h.Serve(ctx, "squares", hive.Handlers{Datachunk: func(_ context.Context, c work.Datachunk) error {
+		if string(c.Output) != fmt.Sprint((next+1)*(next+1)) {
+			t.Errorf("datachunk %d is %s", next, c.Output)
+		}
+		next++
+		return nil
+	}})
+	if err != nil || next != units {
+		t.Fatal(next, err)
+	}
+}
