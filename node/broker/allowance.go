@@ -11,7 +11,7 @@ import (
 const (
 	requestsPerAsker  = 60   // introductions that one peer may ask for
 	requestsPerTarget = 60   // … of one target, by all askers together
-	requestsPerPair   = 6    // … of one target by one asker
+	requestsPerPair   = 20   // … of one target by one asker, which may lose it again and again
 	requestsPerNet    = 600  // … from one network: an office behind one address
 	requestsInTotal   = 1200 // … of a broker
 	dialsPerBroker    = 120  // introductions that a target takes from one broker

@@ -280,6 +280,12 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
+	for range 2 * requestsPerPair { // a target that is on its way back may be asked for often
+		if _, err := request(t, asker, hub.ID(), kindBroker, introduction{Peer: []byte(somebody)}); !errors.Is(err, wire.ErrNotFound) {
+			t.Fatalf("a target that is not connected: %v", err)
+		}
+	}
+	asker = join(t, false, hub)
 	for i := range requestsPerPair + 1 {
 		_, err := request(t, asker, hub.ID(), kindBroker, introduction{Peer: []byte(target.ID())})
 		if want := i == requestsPerPair; errors.Is(err, wire.ErrBusy) != want || !want && err != nil {

@@ -75,7 +75,7 @@ func (b *Broker) observe(s network.Stream) error {
 // target's to the asker.
 func (b *Broker) introduce(s network.Stream, target peer.ID, claimed place) error {
 	asker, now := s.Conn().RemotePeer(), time.Now()
-	if !b.nets.take(networkOf(s.Conn().RemoteMultiaddr()), now) || !b.askers.take(string(asker), now) || !b.pairs.take(string(asker)+string(target), now) {
+	if !b.nets.take(networkOf(s.Conn().RemoteMultiaddr()), now) || !b.askers.take(string(asker), now) {
 		b.metrics.introductions.WithLabelValues("busy").Inc()
 		return wire.ErrBusy.With("too many requests in a minute")
 	}
@@ -83,7 +83,7 @@ func (b *Broker) introduce(s network.Stream, target peer.ID, claimed place) erro
 		b.metrics.introductions.WithLabelValues("not_found").Inc()
 		return wire.ErrNotFound.With("no connection to the target")
 	}
-	if !b.targets.take(string(target), now) {
+	if !b.pairs.take(string(asker)+string(target), now) || !b.targets.take(string(target), now) {
 		b.metrics.introductions.WithLabelValues("busy").Inc()
 		return wire.ErrBusy.With("too many requests for this target in a minute")
 	}
