@@ -8,6 +8,9 @@ import (
 	"github.com/batchain/batchain/demo/natlab"
 )
 
+// begun is the change after which a new node finds nobody to begin with.
+const begun = "the node all began with"
+
 // A put goes on where it was when what lies between changes in the middle of it,
 // and sends no more than one segment again.
 func TestNATChanges(t *testing.T) {
@@ -19,7 +22,7 @@ func TestNATChanges(t *testing.T) {
 		"the owner's address":     func(_ *land, owner, _ *natlab.Site) error { return owner.Move() },
 		"a host's address":        func(_ *land, _, host *natlab.Site) error { return host.Move() },
 		"the gate's memory":       func(_ *land, owner, _ *natlab.Site) error { return owner.Forget() },
-		"the node all began with": func(l *land, _, _ *natlab.Site) error { return l.hub.Stop() },
+		begun:                     func(l *land, _, _ *natlab.Site) error { return l.hub.Stop() },
 		"the owner's, who sleeps": func(l *land, owner, _ *natlab.Site) error { return l.sleep(owner) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,8 +63,25 @@ func TestNATChanges(t *testing.T) {
 				t.Fatalf("get: exit %d, %v", code, err)
 			}
 			l.same(path, path+".back")
+			if name != begun {
+				l.foundAnew(r.lines[len(r.lines)-1]["manifest"].(string), path)
+			}
 		})
 	}
+}
+
+// foundAnew has a node that has met nobody get a file by its manifest, from a host
+// that may have moved.
+func (l *land) foundAnew(manifest, path string) {
+	l.t.Helper()
+	stranger := l.node(l.site(natlab.Preserving, 1).Machines[0], "--no-mdns")
+	began := time.Now()
+	l.until(time.Minute, "a stranger finds the host", func() bool {
+		code, _, err := stranger.Command(l.t.Context(), "get", manifest, "-o", path+".anew")
+		return code == 0 && err == nil
+	})
+	l.t.Logf("a stranger had it after %s", time.Since(began).Round(time.Second))
+	l.same(path, path+".anew")
 }
 
 // used is how many bytes a node keeps for others.

@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/disk"
-	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/node/labour"
 )
 
@@ -106,50 +104,4 @@ func examineDisk(home Home) Finding {
 		return wrong("disk", "give less with --capacity, or make room", "%s free at %s: no shards are taken in below %s", humanize.IBytes(uint64(free)), at, humanize.IBytes(minFree))
 	}
 	return fine("disk", "%s free at %s", humanize.IBytes(uint64(free)), at)
-}
-
-// ExamineStatus judges how a running node is reached by others, and why.
-func ExamineStatus(s control.Status) []Finding {
-	found := []Finding{examineReach(s)}
-	if s.Peers == 0 {
-		return append(found, wrong("peers", "give the address of one with --bootstrap", "no peer is connected"))
-	}
-	return append(found, fine("peers", "%s connected", english.Plural(s.Peers, "peer", "")))
-}
-
-func examineReach(s control.Status) Finding {
-	const check = "reachability"
-	r := s.Reach
-	switch {
-	case s.Reachability == "loopback" || s.Reachability == "client":
-		return fine(check, "%s only", s.Reachability)
-	case r == nil:
-		return fine(check, "%s", s.Reachability)
-	case len(r.Reachable) > 0:
-		return fine(check, "anybody can dial this node: peers have, at %s", r.Reachable[0])
-	case s.Reachability == "public":
-		return fine(check, "anybody can dial this node: peers have")
-	case r.NAT == "none" && s.Reachability != "private":
-		return fine(check, "no NAT is between this node and others; none has tried to dial it yet")
-	case r.NAT == "none":
-		return wrong(check, "let TCP and UDP port 4170 in", "this machine has a public address, and a firewall keeps others out")
-	case len(r.Mapped) > 0:
-		return fine(check, "the gate maps a port to this node: %s", r.Mapped[0])
-	case r.NAT == "random":
-		return wrong(check, "turn on UPnP or NAT-PMP at the router, or forward TCP and UDP port 4170 to this machine",
-			"behind a NAT that takes another port for each peer: only peers that can be dialled themselves reach this node%s", overRelays(r))
-	case r.NAT == "keeps":
-		return fine(check, "behind a NAT that keeps ports: peers reach this node by way of a third%s", overRelays(r))
-	case s.Reachability == "private":
-		return wrong(check, "forward TCP and UDP port 4170 to this machine, or turn on UPnP at the router",
-			"others cannot dial this node, and what the NAT does is not known: nobody could be asked over UDP%s", overRelays(r))
-	}
-	return fine(check, "not known yet: too few peers were asked")
-}
-
-func overRelays(r *control.Reach) string {
-	if len(r.Relays) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", or over %s", english.Plural(len(r.Relays), "relay", ""))
 }

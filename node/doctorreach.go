@@ -1,0 +1,90 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dustin/go-humanize/english"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/batchain/batchain/node/control"
+)
+
+// ExamineStatus judges how a running node is reached by others, and why.
+func ExamineStatus(s control.Status) []Finding {
+	found := []Finding{examineReach(s)}
+	if s.Peers == 0 {
+		return append(found, wrong("peers", "give the address of one with --bootstrap", "no peer is connected"))
+	}
+	return append(found, fine("peers", "%s connected", english.Plural(s.Peers, "peer", "")))
+}
+
+func examineReach(s control.Status) Finding {
+	const check = "reachability"
+	r := s.Reach
+	switch {
+	case s.Reachability == "loopback" || s.Reachability == "client":
+		return fine(check, "%s only", s.Reachability)
+	case r == nil:
+		return fine(check, "%s", s.Reachability)
+	case len(r.Reachable) > 0:
+		return fine(check, "anybody can dial this node: peers have, at %s", r.Reachable[0])
+	case s.Reachability == "public":
+		return fine(check, "anybody can dial this node: peers have")
+	case r.NAT == "none" && !public(r.Seen[0]):
+		return fine(check, "the peers that were asked are in this node's own network; how others reach it is not known")
+	case r.NAT == "none" && s.Reachability != "private":
+		return fine(check, "no NAT is between this node and others; none has tried to dial it yet")
+	case r.NAT == "none":
+		return wrong(check, "let TCP and UDP port 4170 in", "this machine has a public address, and a firewall keeps others out")
+	case mapped(r):
+		return fine(check, "the gate maps a port to this node: %s", r.Mapped[0])
+	case r.NAT == "random":
+		return wrong(check, "turn on UPnP or NAT-PMP at the router, or forward TCP and UDP port 4170 to this machine",
+			"behind a NAT that takes another port for each peer: only peers that can be dialled themselves reach this node%s", overRelays(r))
+	case r.NAT == "keeps":
+		return fine(check, "behind a NAT that keeps ports: peers reach this node by way of a third%s", overRelays(r))
+	case s.Reachability == "private" && len(r.Seen) > 0:
+		return wrong(check, "forward TCP and UDP port 4170 to this machine, or turn on UPnP at the router",
+			"others cannot dial this node, and what the NAT does is not known: too few peers were asked%s", overRelays(r))
+	case s.Reachability == "private":
+		return wrong(check, "forward TCP and UDP port 4170 to this machine, or turn on UPnP at the router",
+			"others cannot dial this node, and what the NAT does is not known: nobody could be asked over UDP%s", overRelays(r))
+	}
+	return fine(check, "not known yet: too few peers were asked")
+}
+
+func overRelays(r *control.Reach) string {
+	if len(r.Relays) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", or over %s", english.Plural(len(r.Relays), "relay", ""))
+}
+
+// mapped reports whether a mapping leads here from the outside: not one of a gate
+// that is behind another, where others see this node under another address.
+func mapped(r *control.Reach) bool {
+	return slices.ContainsFunc(r.Mapped, func(m string) bool {
+		return public(m) && (len(r.Seen) == 0 || !public(r.Seen[0]) || hostOf(m) == hostOf(r.Seen[0]))
+	})
+}
+
+// public reports whether an address, as text, is one of the Internet.
+func public(text string) bool {
+	addr, err := ma.NewMultiaddr(text)
+	return err == nil && manet.IsPublicAddr(addr)
+}
+
+// hostOf is the IP of an address, as text.
+func hostOf(text string) string {
+	addr, err := ma.NewMultiaddr(text)
+	if err != nil {
+		return ""
+	}
+	ip, err := manet.ToIP(addr)
+	if err != nil {
+		return ""
+	}
+	return ip.String()
+}

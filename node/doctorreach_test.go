@@ -1,0 +1,43 @@
+package node_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/batchain/batchain/node"
+	"github.com/batchain/batchain/node/control"
+)
+
+// Doctor says what is known of how others reach the node, and no more.
+func TestExamineReach(t *testing.T) {
+	const (
+		seen, other  = "/ip4/11.2.0.2/udp/4170/quic-v1", "/ip4/11.2.0.2/udp/9/quic-v1"
+		map1, inside = "/ip4/11.2.0.2/tcp/22453", "/ip4/100.64.0.2/tcp/22453"
+		near         = "/ip4/192.168.1.10/udp/4170/quic-v1"
+	)
+	for _, c := range []struct {
+		reach control.Reach
+		said  string // reachability
+		ok    bool
+		want  string
+	}{
+		{control.Reach{Reachable: []string{seen}}, "public", true, "anybody can dial"},
+		{control.Reach{}, "unknown", true, "not known yet"},
+		{control.Reach{NAT: "none", Seen: []string{seen}}, "unknown", true, "no NAT"},
+		{control.Reach{NAT: "none", Seen: []string{seen}}, "private", false, "firewall"},
+		{control.Reach{NAT: "none", Seen: []string{near}}, "private", true, "own network"},
+		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{map1}}, "private", true, "maps a port"},
+		{control.Reach{Mapped: []string{map1}}, "private", true, "maps a port"},
+		{control.Reach{NAT: "keeps", Seen: []string{near, near}, Mapped: []string{map1}}, "private", true, "maps a port"},
+		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{inside}}, "private", true, "keeps ports"},
+		{control.Reach{NAT: "random", Seen: []string{seen, other}, Mapped: []string{inside}}, "private", false, "another port for each peer"},
+		{control.Reach{NAT: "random", Seen: []string{seen, other}, Mapped: []string{"/ip4/11.9.0.2/tcp/1"}}, "private", false, "another port for each peer"},
+		{control.Reach{Seen: []string{seen}}, "private", false, "too few peers"},
+		{control.Reach{}, "private", false, "nobody could be asked over UDP"},
+	} {
+		f := node.ExamineStatus(control.Status{Reachability: c.said, Peers: 1, Reach: &c.reach})[0]
+		if f.OK != c.ok || !strings.Contains(f.Text, c.want) || !f.OK && f.Hint == "" {
+			t.Errorf("%+v, %s: %+v", c.reach, c.said, f)
+		}
+	}
+}
