@@ -14,7 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -23,10 +23,12 @@ import (
 
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/scenario"
+	"github.com/batchain/batchain/work/exec"
 )
 
 func main() {
 	participant.BeChild()
+	exec.BeChild()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := compare(ctx, os.Args[1:]); err != nil {
@@ -100,7 +102,7 @@ func compare(ctx context.Context, args []string) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	stage := scenario.Stage{Dir: dir, Unit: filepath.Join(dir, "unit"), Short: o.short}
-	build := exec.CommandContext(ctx, "go", "build", "-o", stage.Unit, "github.com/batchain/batchain/demo/bench/work/unit/command")
+	build := osexec.CommandContext(ctx, "go", "build", "-o", stage.Unit, "github.com/batchain/batchain/demo/bench/work/unit/command")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %.400s", err, out)
 	}

@@ -41,17 +41,13 @@ const limit = 150 * time.Second
 func play(ctx context.Context, o options, stage scenario.Stage) (*report, error) {
 	began := time.Now()
 	r := &report{Date: began, Machine: describe(stage.Dir), Skipped: map[string]string{}, scenarios: o.scenarios}
-	var systems []participant.System
-	for _, s := range o.systems {
-		if err := s.Missing(); err != nil {
-			r.Skipped[s.Name] = err.Error()
-			continue
-		}
-		systems = append(systems, s)
-		r.Systems = append(r.Systems, s.Name)
-	}
+	systems := r.present(o.systems)
 	var failed error
 	for _, what := range o.scenarios {
+		systems := systems
+		if what.Systems != nil {
+			systems = r.present(what.Systems)
+		}
 		for try := range o.tries {
 			if try > 0 && try == what.Tries {
 				break
@@ -74,6 +70,19 @@ func play(ctx context.Context, o options, stage scenario.Stage) (*report, error)
 	}
 	r.Seconds = time.Since(began).Seconds()
 	return r, failed
+}
+
+// present returns the systems that this machine has, and notes why not the others.
+func (r *report) present(all []participant.System) (systems []participant.System) {
+	for _, s := range all {
+		if err := s.Missing(); err != nil {
+			r.Skipped[s.Name] = err.Error()
+			continue
+		}
+		systems = append(systems, s)
+		r.Systems = append(r.Systems, s.Name)
+	}
+	return systems
 }
 
 func playOne(ctx context.Context, what scenario.Scenario, s participant.System, stage scenario.Stage) result {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,10 +26,8 @@ func (r *report) tables() string {
 			}
 		}
 	}
-	for _, s := range participant.Table {
-		if why := r.Skipped[s.Name]; why != "" {
-			fmt.Fprintf(&b, "\nSKIPPED %s: %s\n", s.Name, why)
-		}
+	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(&b, "\nSKIPPED %s: %s\n", name, r.Skipped[name])
 	}
 	return b.String()
 }

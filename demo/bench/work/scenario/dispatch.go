@@ -75,9 +75,9 @@ func milliseconds(d time.Duration) Value { return Value(d.Microseconds()) / 1000
 // budget is how long a burst should take.
 func budget(in Stage) time.Duration {
 	if in.Short {
-		return time.Second
+		return time.Second / 2
 	}
-	return 1500 * time.Millisecond
+	return time.Second
 }
 
 // Bounds on the units of one burst.

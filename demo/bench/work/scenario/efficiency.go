@@ -37,8 +37,12 @@ func efficiency(ctx context.Context, s participant.System, in Stage) (Values, er
 		for _, l := range longs {
 			n, each := l.units, rounds*int(l.length/time.Millisecond)
 			if in.Short || s.Spawns {
-				n = max(8, n/10)
+				n /= 10
 			}
+			if in.Short && s.Spawns {
+				n /= 3
+			}
+			n = max(4, n)
 			before := plainSpeed()
 			got := newTaken(each)
 			began := time.Now()

@@ -37,4 +37,8 @@ var Metrics = []Metric{
 	{Name: "queue_first", Scenario: "queue", Title: "2 workers then: units/s in the first second or two"},
 	{Name: "queue_later", Scenario: "queue", Title: "… in the third span of the same length"},
 	{Name: "queue_memory", Scenario: "queue", Title: "memory of the queue's process then, MiB"},
+
+	{Name: "sandbox_pi", Scenario: "sandbox", Title: "20 million terms of a series, in whole numbers: ms"},
+	{Name: "sandbox_sha256", Scenario: "sandbox", Title: "SHA-256 of 20 MB: ms"},
+	{Name: "sandbox_json", Scenario: "sandbox", Title: "a JSON document, 5,000 times: ms"},
 }

@@ -12,7 +12,7 @@ import (
 // queued is how many units wait at most, and filling how long they may take.
 const (
 	queued  = 1_000_000
-	filling = 20 * time.Second
+	filling = 15 * time.Second
 )
 
 // queue is a long queue: how fast it fills, how long a queue takes to start that

@@ -19,6 +19,8 @@ type Scenario struct {
 	Title string // of its table
 	Play  func(ctx context.Context, s participant.System, in Stage) (Values, error)
 	Tries int // how often it is played at most; 0: as often as others
+	// Systems are its own, when it does not play those of package participant.
+	Systems []participant.System
 	// Not names systems that it is not for.
 	Not []string
 }
