@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/batchain/batchain/demo/bench/work/participant"
@@ -29,7 +28,6 @@ var ways = map[string]way{
 	"WASM in a child":  child(0),
 	"… with fuel":      child(1 << 50),
 	"wazero, closable": closable,
-	"node":             node,
 }
 
 var sandboxSystems = []participant.System{
@@ -37,17 +35,9 @@ var sandboxSystems = []participant.System{
 	{Name: "WASM in a child", Missing: here},
 	{Name: "… with fuel", Missing: here},
 	{Name: "wazero, closable", Missing: here},
-	{Name: "node", Missing: hasNode},
 }
 
 func here() error { return nil }
-
-func hasNode() error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return fmt.Errorf("node is %w", participant.ErrNotHere)
-	}
-	return nil
-}
 
 // chores are what the program is asked for, and how much of it.
 var chores = []struct {
@@ -136,16 +126,6 @@ func native(_ context.Context, dir string) (doer, func(), error) {
 	return process(exec.Command(filepath.Join(dir, "native")))
 }
 
-// wasiScript runs a module as node does.
-const wasiScript = `const {WASI} = require('wasi');
-const wasi = new WASI({version: 'preview1', args: ['program'], env: {}});
-const module_ = new WebAssembly.Module(require('fs').readFileSync(process.argv[1]));
-wasi.start(new WebAssembly.Instance(module_, {wasi_snapshot_preview1: wasi.wasiImport}));`
-
-func node(_ context.Context, dir string) (doer, func(), error) {
-	return process(exec.Command("node", "--no-warnings", "-e", wasiScript, filepath.Join(dir, "module.wasm")))
-}
-
 // process speaks the line protocol with a process.
 func process(cmd *exec.Cmd) (doer, func(), error) {
 	theirs, in, err := os.Pipe()
@@ -153,10 +133,6 @@ func process(cmd *exec.Cmd) (doer, func(), error) {
 		return nil, nil, err
 	}
 	defer func() { _ = theirs.Close() }()
-	// A module in node takes "nothing there yet" for an error.
-	if err := syscall.SetNonblock(int(theirs.Fd()), false); err != nil {
-		return nil, nil, err
-	}
 	cmd.Stdin, cmd.Stderr = theirs, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
