@@ -175,6 +175,7 @@ func workVolunteerCommand() *command {
 			list("hive", "PEER…", "peer id or address of a node whose units are done; may be repeated"),
 			yes("any", "those of any node of the mesh (the default)"),
 			number("slots", 0, "units at once (default half the processors)"),
+			number("max-seconds", 0, "units that may take longer are not done (default a day)"),
 			list("allow-native", "NAME…", "a command that units may use: NAME, or 'NAME=PROGRAM ARG…'; may be repeated"),
 			yes("off", "do none any more"),
 		},
@@ -183,11 +184,11 @@ func workVolunteerCommand() *command {
 }
 
 func runWorkVolunteer(ctx context.Context, s *session, c *urfave.Context) error {
-	req := control.VolunteerRequest{Off: c.Bool("off"), Hives: c.StringSlice("hive"), Slots: c.Int("slots"), Native: c.StringSlice("allow-native")}
+	req := control.VolunteerRequest{Off: c.Bool("off"), Hives: c.StringSlice("hive"), Slots: c.Int("slots"), Wall: c.Int("max-seconds"), Native: c.StringSlice("allow-native")}
 	switch {
 	case c.Bool("any") && len(req.Hives) > 0:
 		return usage(90, "--any and --hive cannot both be meant").Try("batchain work volunteer --any")
-	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots > 0):
+	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots+req.Wall > 0):
 		return usage(91, "--off stands alone").Try("batchain work volunteer --off")
 	}
 	var v control.Volunteering

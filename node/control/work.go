@@ -100,6 +100,7 @@ type VolunteerRequest struct {
 	Off    bool     `json:"off,omitempty"`    // none, and nothing else counts
 	Hives  []string `json:"hives,omitempty"`  // peer ids or full addresses: only these
 	Slots  int      `json:"slots,omitempty"`  // units at once; 0: half the processors
+	Wall   int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
 	Native []string `json:"native,omitempty"` // NAME or NAME=PROGRAM ARG…: commands that units may name
 }
 

@@ -189,7 +189,7 @@ type pool struct {
 }
 
 func newPool(dir string, wish *Wish, cfg Config) (*pool, error) {
-	c := exec.Config{Dir: dir, Slots: wish.Slots, Logger: cfg.Logger.With("part", "exec"), Registerer: cfg.Registerer}
+	c := exec.Config{Dir: dir, Slots: wish.Slots, Wall: time.Duration(wish.Wall) * time.Second, Logger: cfg.Logger.With("part", "exec"), Registerer: cfg.Registerer}
 	for _, n := range wish.Native {
 		c.Commands = append(c.Commands, n.command())
 	}

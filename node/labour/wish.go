@@ -28,8 +28,9 @@ const wishVersion = 1
 type Wish struct {
 	Version int      `json:"version"`
 	On      bool     `json:"on"`
-	Hives   []string `json:"hives,omitempty"` // peer ids or full addresses; none: any hive
-	Slots   int      `json:"slots,omitempty"` // units at once
+	Hives   []string `json:"hives,omitempty"`  // peer ids or full addresses; none: any hive
+	Slots   int      `json:"slots,omitempty"`  // units at once
+	Wall    int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
 	Native  []Native `json:"native,omitempty"`
 }
 
@@ -97,7 +98,7 @@ func (l *Labour) Volunteer(_ context.Context, req control.VolunteerRequest) (con
 
 // wishOf reads a request.
 func wishOf(req control.VolunteerRequest) (Wish, error) {
-	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots}
+	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots, Wall: req.Wall}
 	if req.Off {
 		return w, nil
 	}
@@ -107,6 +108,8 @@ func wishOf(req control.VolunteerRequest) (Wish, error) {
 	switch {
 	case w.Slots < 0 || w.Slots > maxSlots:
 		return w, control.NewError(control.ExitUsage, 30, "%d units at once cannot be done", req.Slots).Because("1 to %d can", maxSlots)
+	case w.Wall < 0:
+		return w, control.NewError(control.ExitUsage, 38, "a unit cannot take %d seconds at most", req.Wall).Because("0, for a day, and more can be said")
 	case len(req.Hives) > maxHives || len(req.Native) > maxNative:
 		return w, control.NewError(control.ExitUsage, 31, "too many hives or commands").Because("%d hives and %d commands are the most", maxHives, maxNative)
 	}

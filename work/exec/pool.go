@@ -182,6 +182,9 @@ func (p *Pool) check(u Unit) error {
 	if u.Limits.Memory > p.config.Memory {
 		return fail(CodeDenied, "it may use %d bytes of memory, this machine gives %d", u.Limits.Memory, p.config.Memory)
 	}
+	if u.Limits.Wall > p.config.Wall {
+		return fail(CodeDenied, "it may take %v, this machine gives %v", u.Limits.Wall, p.config.Wall)
+	}
 	return nil
 }
 

@@ -166,7 +166,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 }
 
 func TestDeniedUnits(t *testing.T) {
-	p := newPool(t, Config{Memory: 64 << 20})
+	p := newPool(t, Config{Memory: 64 << 20, Wall: time.Minute})
 	id, err := p.Load(t.Context(), printer(answer), false)
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +177,7 @@ func TestDeniedUnits(t *testing.T) {
 		"no input":      {Limits: small},
 		"long input":    {Input: []byte(`"` + strings.Repeat("x", MaxInput) + `"`), Limits: small},
 		"much memory":   {Input: []byte("0")},
+		"much time":     {Input: []byte("0"), Limits: Limits{Memory: 1 << 20, Wall: time.Minute + 1}},
 		"file above":    {Input: []byte("0"), Limits: small, Files: map[string]string{"../x": os.Args[0]}},
 		"file absolute": {Input: []byte("0"), Limits: small, Files: map[string]string{"/x": os.Args[0]}},
 		"file itself":   {Input: []byte("0"), Limits: small, Files: map[string]string{".": os.Args[0]}},
