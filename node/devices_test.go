@@ -109,3 +109,46 @@ func TestCommandsOnADevicesHome(t *testing.T) {
 	b.Start()
 	c.Wait("both know", func() bool { return lists(t, a, "second") && lists(t, b, "second") })
 }
+
+// TestDeviceAsHost: a machine that is a host of a file of its owner's other machine
+// is one like any other when that owner asks there: it is audited, read when it is the
+// last that has anything, and told to delete.
+func TestDeviceAsHost(t *testing.T) {
+	c := nodetest.New(t, 4, nodetest.Options{Edit: ownedBy(t, shard.NewSeed())})
+	a, b := c.Nodes[2], c.Nodes[3]
+	put := func(name string) (plain []byte) {
+		path, plain := noisy(t, name, 300_000)
+		r, err := b.Node().Put(within(t), control.PutRequest{Path: path}, nil, quiet)
+		must(t, err)
+		if r.Hosts != 3 || r.Scheme != "1+2" {
+			t.Fatalf("put %+v", r)
+		}
+		return plain
+	}
+	film := put("film")
+	c.Wait("the other lists it", func() bool { return lists(t, a, "film") })
+	audit, err := a.Node().Audit(within(t), control.AuditRequest{Ref: refTo(t, a, "film")}, quiet)
+	must(t, err)
+	if len(audit.Hosts) != 3 || audit.Health.Margin != 2 {
+		t.Errorf("audit %+v", audit)
+	}
+	repair, err := a.Node().Repair(within(t), control.RepairRequest{Ref: refTo(t, a, "film")}, quiet)
+	must(t, err)
+	if repair.Rebuilt != 0 || repair.Shortfall != "" {
+		t.Errorf("repair %+v", repair)
+	}
+
+	put("note")
+	c.Wait("the other lists both", func() bool { return lists(t, a, "film", "note") })
+	gone, err := a.Node().Remove(within(t), control.RemoveRequest{Ref: refTo(t, a, "note")}, quiet)
+	must(t, err)
+	status, err := a.Node().Status(within(t))
+	must(t, err)
+	if gone.Hosts != 3 || gone.Deleted != 3 || status.Shards != 1 {
+		t.Errorf("removed %+v, and %d shards are left here", gone, status.Shards)
+	}
+
+	c.Kill(0)
+	c.Kill(1)
+	sameBytes(t, a.Node(), refTo(t, a, "film"), film)
+}

@@ -126,6 +126,7 @@ func (n *Node) openEngine(context.Context) (err error) {
 		Host: n.host, Client: n.client, Finder: n.finder, Mesh: n.cfg.Mesh, Seed: n.seed,
 		Journal: n.home.journal(), Manifests: n.home.Manifests(), Logger: n.log.With("part", "transfer"), Members: n.members, Trace: n.tracedPut,
 		Keepers: func(ctx context.Context, m *shard.Manifest) []peer.ID { return n.keeper.Keepers(ctx, m) },
+		Serves:  n.store != nil,
 	})
 	if !n.cfg.Client {
 		n.addPart("removing", n.whenServing(n.finishRemoves))

@@ -70,6 +70,8 @@ type Broker struct {
 	mu    sync.Mutex
 	tries map[peer.ID]*attempt
 	shut  bool
+
+	oneself *oneself // nil until it is needed
 }
 
 // dialer is what is asked of libp2p's swarm beyond network.Network.
@@ -111,13 +113,14 @@ func New(cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-// Close ends every attempt and waits for it. The host stays open.
+// Close ends every attempt, and the streams of the node to itself, and waits for them. The host stays open.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.shut = true
 	b.mu.Unlock()
 	b.end()
 	b.jobs.Wait()
+	b.oneself.close()
 	return nil
 }
 

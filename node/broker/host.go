@@ -17,16 +17,16 @@ type reaching struct {
 }
 
 // Host returns the broker's host, whose Connect and NewStream reach peers that
-// cannot be dialled. Both fail with [ErrRelayOnly] where only a relay that carries
+// cannot be dialled, and this node itself. Both fail with [ErrRelayOnly] where only a relay that carries
 // no bulk leads to the peer.
 func (b *Broker) Host() host.Host { return &reaching{b.host, b} }
 
 // Connect sees to a connection that carries bulk bytes.
 func (h *reaching) Connect(ctx context.Context, to peer.AddrInfo) error {
-	h.Peerstore().AddAddrs(to.ID, to.Addrs, peerstore.TempAddrTTL)
 	if to.ID == h.ID() {
-		return h.Host.Connect(ctx, to)
+		return nil
 	}
+	h.Peerstore().AddAddrs(to.ID, to.Addrs, peerstore.TempAddrTTL)
 	if err := h.b.Reach(ctx, to.ID); err != nil {
 		return err
 	}
@@ -38,7 +38,14 @@ func (h *reaching) Connect(ctx context.Context, to peer.AddrInfo) error {
 
 // NewStream opens a stream over the best connection there is or can be made.
 func (h *reaching) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
-	if no, _ := network.GetNoDial(ctx); no || p == h.ID() {
+	if p == h.ID() {
+		o, err := h.b.withOneself()
+		if err != nil {
+			return nil, err
+		}
+		return o.open(ctx, ids)
+	}
+	if no, _ := network.GetNoDial(ctx); no {
 		return h.Host.NewStream(ctx, p, ids...)
 	}
 	if err := h.b.Reach(ctx, p); err != nil {

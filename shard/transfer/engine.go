@@ -46,6 +46,9 @@ type Config struct {
 	// them and [Engine.Repair] to spare them. Nil: Remove tells those that
 	// announced themselves.
 	Keepers func(ctx context.Context, m *shard.Manifest) []peer.ID
+	// Serves says that this node is a host, and that its Host reaches it, too: the
+	// shards it has of the owner's other machines count like those of all hosts.
+	Serves bool
 }
 
 // DefaultBudget is how many bytes of segment buffers a put works with: two
@@ -95,6 +98,14 @@ type Progress struct {
 	Done  int64
 	Total int64  // -1 while unknown
 	Note  string // what a person should know: a slow host was replaced, say
+}
+
+// apart is a peer that is not asked for shards: this node, when it is no host.
+func (e *Engine) apart() peer.ID {
+	if e.cfg.Serves {
+		return ""
+	}
+	return e.cfg.Host.ID()
 }
 
 // remember adds address hints of peers that are about to be dialled.

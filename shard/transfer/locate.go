@@ -42,7 +42,7 @@ func (g *get) locate(ctx context.Context) {
 func (g *get) ask(ctx context.Context) bool {
 	var wait sync.WaitGroup
 	var deaf atomic.Int32
-	seen := map[peer.ID]bool{g.e.cfg.Host.ID(): true}
+	seen := map[peer.ID]bool{g.e.apart(): true}
 	ask := func(p peer.AddrInfo) {
 		if seen[p.ID] || len(seen) > maxCandidates {
 			return

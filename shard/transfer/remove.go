@@ -125,7 +125,7 @@ func (e *Engine) announced(ctx context.Context, l shard.Locator) []peer.AddrInfo
 
 // everyHost returns the manifest's hosts and those that announced the file.
 func (e *Engine) everyHost(ctx context.Context, m *shard.Manifest) []peer.ID {
-	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
+	seen := map[peer.ID]bool{e.apart(): true}
 	var hosts []peer.ID
 	add := func(p peer.AddrInfo) {
 		if !seen[p.ID] {

@@ -71,7 +71,7 @@ func contentsOf(m *shard.Manifest) (*contents, error) {
 // those of its health file.
 func (e *Engine) knownHosts(ctx context.Context, m *shard.Manifest, last healthFile) []peer.ID {
 	all := e.everyHost(ctx, m)
-	seen := map[peer.ID]bool{e.cfg.Host.ID(): true}
+	seen := map[peer.ID]bool{e.apart(): true}
 	for _, p := range all {
 		seen[p] = true
 	}

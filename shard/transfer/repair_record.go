@@ -117,7 +117,7 @@ func (r *repair) update(w io.Writer) error {
 	}
 	for _, p := range r.m.Hosts {
 		told[p.ID] = p.Addrs
-		if p.ID == r.e.cfg.Host.ID() {
+		if p.ID == r.e.apart() {
 			add(p.ID) // what lies here is in no survey
 		}
 	}
@@ -141,7 +141,7 @@ const maxPlaced = 1 << 12
 
 func (r *repair) placements(s located, number map[peer.ID]uint16) (placed []shard.Placement) {
 	for _, p := range s.Placed {
-		if id := r.m.Hosts[p.Host].ID; id == r.e.cfg.Host.ID() {
+		if id := r.m.Hosts[p.Host].ID; id == r.e.apart() {
 			placed = append(placed, shard.Placement{Index: p.Index, Host: number[id]})
 		}
 	}

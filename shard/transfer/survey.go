@@ -29,7 +29,7 @@ import (
 // then makes it stricter.
 //
 // Who is asked: the hosts of the manifest, those that announced the locator, those
-// of the health file; never this node. Rows that are not the file's, or at
+// of the health file; this node if it is a host. Rows that are not the file's, or at
 // another place than the manifest's core has them, are counted and left out. A
 // survey takes 4 bytes for each shard of the file and 4 for each placement, 160
 // for a segment of 8+12; hosts that list what they do not hold can make it four
@@ -66,7 +66,7 @@ const surveyPage = 1024 // rows
 // survey asks every host what it holds. Errors are those of the manifest and of
 // ctx; a host that does not answer is a finding.
 func (e *Engine) survey(ctx context.Context, m *shard.Manifest, last healthFile) (*survey, error) {
-	s, err := newSurvey(m, e.cfg.Host.ID(), last)
+	s, err := newSurvey(m, e.apart(), last)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (e *Engine) survey(ctx context.Context, m *shard.Manifest, last healthFile)
 func (e *Engine) announcers(ctx context.Context, m *shard.Manifest) iter.Seq[peer.ID] {
 	return func(yield func(peer.ID) bool) {
 		for p := range e.cfg.Finder.Find(ctx, m.Grant.Locator) {
-			if e.remember(p); p.ID != e.cfg.Host.ID() && !yield(p.ID) {
+			if e.remember(p); p.ID != e.apart() && !yield(p.ID) {
 				return
 			}
 		}
