@@ -81,10 +81,10 @@ func (m member) serving(t *testing.T) {
 	})
 }
 
-// until waits for something that needs no more than a moment.
+// until waits for something that needs no more than a moment, or until identify gives up.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); {
+	for end := time.Now().Add(30 * time.Second); !holds(); {
 		if time.Now().After(end) {
 			t.Fatalf("not in time: %s", what)
 		}

@@ -123,7 +123,7 @@ func (b *Broker) silent(ctx context.Context, conns []network.Conn, d time.Durati
 			if alive(ctx, c, d) || ctx.Err() != nil || c.IsClosed() {
 				return
 			}
-			_ = c.Close()
+			hangUp(c)
 			b.metrics.dead.Inc()
 			mu.Lock()
 			defer mu.Unlock()
@@ -132,6 +132,17 @@ func (b *Broker) silent(ctx context.Context, conns []network.Conn, d time.Durati
 	}
 	wg.Wait()
 	return dead
+}
+
+// hangUp closes a dead connection. Its streams are reset first, or those who read
+// from them would wait, too, while the closing tries for up to 5 s to say goodbye.
+func hangUp(c network.Conn) {
+	var resets sync.WaitGroup
+	for _, s := range c.GetStreams() {
+		resets.Go(func() { _ = s.Reset() }) // it may wait until the connection is closed
+	}
+	_ = c.Close()
+	resets.Wait()
 }
 
 // alive reports whether the other end of a connection answers a ping within d.
