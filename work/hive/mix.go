@@ -26,7 +26,8 @@ func (o *handout) mixes(g *group) bool {
 	if o.shared == nil {
 		o.shared = map[peer.ID]int{}
 		for own := range o.members[o.bee.Peer] {
-			if n := slices.IndexFunc(own.Attempts, func(a work.Attempt) bool { return a.Peer == o.bee.Peer }); own.Attempts[n].Active() {
+			at := func(a work.Attempt) bool { return a.Peer == o.bee.Peer && a.Active() }
+			if slices.ContainsFunc(own.Attempts, at) {
 				o.share(own)
 			}
 		}
