@@ -28,7 +28,9 @@ func (c *core) begin(now time.Time) {
 func (c *core) handle(now time.Time, from peer.ID, m *message) {
 	c.resume(now)
 	c.seal(now)
-	c.hear(now)
+	if c.members[from] != nil { // who is no member may be on this machine, and says nothing of the network
+		c.hear(now)
+	}
 	c.met(now, from)
 	failed := c.applyAll(now, from, m)
 	if failed {

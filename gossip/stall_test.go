@@ -44,6 +44,7 @@ func TestCutOffIsToldFirst(t *testing.T) {
 	if want := append([]Kind{KindAlone}, slices.Concat(slices.Repeat([]Kind{KindSuspect}, 4), slices.Repeat([]Kind{KindDead}, 4))...); !slices.Equal(kinds, want) {
 		t.Errorf("told %v, want %v", kinds, want)
 	}
+	lost.core.handle(s.now, newStranger(1).id, &message{Kind: kindProbe})
 	if !lost.core.stall.alone {
 		t.Error("it is not alone")
 	}
