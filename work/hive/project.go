@@ -1,14 +1,10 @@
 package hive
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/dgraph-io/badger/v4"
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/wire"
 	"github.com/batchain/batchain/work"
@@ -46,40 +42,6 @@ type project struct {
 	quizzes []*quiz
 	checks  map[uint64]*check // spot checks under way, by number
 	lease   uint64            // tasks given out since the start: every 16th is for the oldest unit
-}
-
-// group is the open workgroup of one unit.
-type group struct {
-	work.Group
-	project *project
-	seq     uint64
-	need    int
-	next    int64 // when to look at it; 0: never
-	place   int   // in the heap; -1: not there
-}
-
-// needName orders the groups that want another bee.
-type needName struct {
-	priority uint8
-	seq      uint64
-}
-
-func compareNeed(a, b needName) int {
-	return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.seq, b.seq))
-}
-
-// want says how many bees the group wants.
-func (g *group) want(need int) {
-	p, name := g.project, needName{g.Priority, g.seq}
-	if (need > 0) != (g.need > 0) {
-		at, there := slices.BinarySearchFunc(p.needy, name, compareNeed)
-		if need > 0 && !there {
-			p.needy = slices.Insert(p.needy, at, name)
-		} else if need == 0 && there {
-			p.needy = slices.Delete(p.needy, at, at+1)
-		}
-	}
-	g.need = need
 }
 
 func newProject(id uint32, row projectRow) *project {
@@ -206,112 +168,4 @@ func (t *turn) finish(p *project) {
 	t.projects[p] = true
 	t.note(Event{Kind: ProjectFinished, Project: row.Project.Name})
 	t.after = append(t.after, t.chunks.raise)
-}
-
-// Status is how a project stands.
-type Status struct {
-	Project   work.Project
-	State     State
-	Sealed    bool   // no more units come
-	Made      uint64 // units
-	Valid     uint64 // … whose result is there
-	Failed    uint64
-	Cancelled uint64
-	Open      int    // … that bees have been at
-	Active    int    // attempts under way
-	Waiting   int    // open units that wait for another bee
-	Begun     uint64 // attempts handed out, spot checks included
-	Checks    uint64 // spot checks handed out
-}
-
-// Projects returns how all projects stand, by name.
-func (h *Hive) Projects(ctx context.Context) ([]Status, error) {
-	return ask(ctx, h, 0, func(t *turn) ([]Status, error) {
-		var all []Status
-		for _, p := range t.names {
-			all = append(all, p.status())
-		}
-		slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Project.Name, b.Project.Name) })
-		return all, nil
-	})
-}
-
-// Show returns how one project stands; [work.ErrDatabaseNotFound] when there
-// is none.
-func (h *Hive) Show(ctx context.Context, name string) (Status, error) {
-	return ask(ctx, h, 0, func(t *turn) (Status, error) {
-		p, err := t.named(name)
-		if err != nil {
-			return Status{}, err
-		}
-		return p.status(), nil
-	})
-}
-
-// maxCaught bounds the bees that [Hive.Caught] names.
-const maxCaught = 64
-
-// Caught returns bees that gave wrong results of a project's program, at most 64;
-// [work.ErrDatabaseNotFound] when there is no project of that name.
-func (h *Hive) Caught(ctx context.Context, name string) (bees []peer.ID, err error) {
-	program, err := ask(ctx, h, 0, func(t *turn) (work.ProgramID, error) {
-		p, err := t.named(name)
-		if err != nil {
-			return work.ProgramID{}, err
-		}
-		return p.program, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	prefix := reputationKey(program, "")
-	err = h.view(func(txn *badger.Txn) error {
-		return each(txn, prefix, func(key, row []byte) error {
-			var r work.Reputation
-			if err := decodeRow(row, &r); err != nil {
-				return err
-			}
-			if r.Wrong > 0 && len(bees) < maxCaught {
-				bees = append(bees, peer.ID(key[len(prefix):]))
-			}
-			return nil
-		})
-	})
-	return bees, err
-}
-
-func (p *project) status() Status {
-	r := &p.row
-	s := Status{
-		Project: r.Project, State: r.State, Sealed: r.Sealed, Made: r.Made,
-		Valid: r.Ended[0], Failed: r.Ended[1], Cancelled: r.Ended[2],
-		Open: len(p.open), Waiting: len(p.needy), Begun: r.Begun, Checks: r.Checks,
-	}
-	for _, g := range p.open {
-		for i := range g.Attempts {
-			if g.Attempts[i].Active() {
-				s.Active++
-			}
-		}
-	}
-	return s
-}
-
-// join keeps the list of a bee's open groups.
-func (h *Hive) join(bee peer.ID, g *group) {
-	if h.members[bee] == nil {
-		h.members[bee] = map[*group]struct{}{}
-	}
-	h.members[bee][g] = struct{}{}
-}
-
-// part takes an ended group from the lists of its bees.
-func (h *Hive) part(g *group) {
-	for i := range g.Attempts {
-		bee := g.Attempts[i].Peer
-		delete(h.members[bee], g)
-		if len(h.members[bee]) == 0 {
-			delete(h.members, bee)
-		}
-	}
 }
