@@ -3,12 +3,14 @@ package gossip_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/gossip"
+	"github.com/batchain/batchain/gossip/gossiptest"
 )
 
 // What was sent before a transport ends still goes out: else no goodbye would
@@ -57,4 +59,35 @@ func TestTransportEndsWithoutLoss(t *testing.T) {
 	if err := <-received; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A member that leaves before it has begun to live, after an earlier life of which
+// its store tells, has nothing to say; and lives when it is run after all.
+func TestLeaveBeforeLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, network := gossip.NewMemoryStore(), gossiptest.NewNetwork(1)
+		cfg := gossip.Config{Key: key(1), Mesh: "test", Transport: network.Endpoint(id(t, key(1))), Store: store}
+		if err := store.Put(gossip.Saved{Peer: id(t, key(1)), Incarnation: 7}); err != nil {
+			t.Fatal(err)
+		}
+		g, err := gossip.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Set(t.Context(), "color", []byte("blue")); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := g.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		self, _ := g.Member(g.Peer())
+		if self.State != gossip.Live || self.Heartbeat == 0 || string(self.Values["color"].Data) != "blue" {
+			t.Errorf("%+v", self)
+		}
+	})
 }

@@ -32,6 +32,9 @@ func (o *own) init(opt *Options) {
 	o.backlog.rate = opt.SetRate
 }
 
+// begun reports whether a life has begun: one that the store tells of is over.
+func (o *own) begun() bool { return len(o.chain.links) > 0 }
+
 // born begins a new life, in which the values are said anew. The caller makes
 // the incarnation durable before anything is sent.
 func (c *core) born(now time.Time, incarnation uint64) {
@@ -105,7 +108,7 @@ func (c *core) said(now time.Time, before uint64) {
 
 // seal signs what has changed. Nothing may leave before.
 func (c *core) seal(now time.Time) {
-	if !c.own.unsealed || c.self.incarnation() == 0 {
+	if !c.own.unsealed || !c.own.begun() {
 		return
 	}
 	for _, e := range c.self.entries {
@@ -136,7 +139,7 @@ func (c *core) seal(now time.Time) {
 
 // advance makes the own heart beat.
 func (c *core) advance(now time.Time) {
-	if c.self.incarnation() == 0 || c.own.left {
+	if !c.own.begun() || c.own.left {
 		return
 	}
 	l, ok := c.own.chain.link(c.self.beat + 1)
@@ -180,7 +183,7 @@ func (c *core) collect(now time.Time) {
 
 // leave says goodbye: the last head, which counts more than any heartbeat.
 func (c *core) leave(now time.Time) {
-	if c.own.left || c.self.incarnation() == 0 {
+	if c.own.left || !c.own.begun() {
 		return
 	}
 	c.own.left = true
