@@ -49,6 +49,7 @@ type handout struct {
 	places map[*project]uint16 // in batch.Programs
 	bytes  int
 	shared map[peer.ID]int // groups that the bee is at together with each other bee, see mixes
+	held   bool            // there is a unit that it may have once it has answered some
 }
 
 func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
@@ -76,7 +77,7 @@ func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
 		c.project.pass += c.project.pace.mean() / float64(c.project.row.Project.Weight)
 	}
 	if len(o.batch.Tasks) == 0 {
-		if full {
+		if full || o.held {
 			return work.Batch{}, work.ErrPendingWork
 		}
 		o.batch.Retry = retry/2 + rand.N(retry)
@@ -172,7 +173,12 @@ func (o *handout) needing(p *project) *group {
 	}
 	for k := range min(len(p.needy), maxLook) {
 		name := p.needy[(from+k)%len(p.needy)]
-		if g := p.open[name.seq]; o.mayJoin(g) && (!young || o.mixes(g)) {
+		g := p.open[name.seq]
+		switch {
+		case !o.mayJoin(g):
+		case young && !o.mixes(g):
+			o.held = true
+		default:
 			return g
 		}
 	}

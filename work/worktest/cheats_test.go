@@ -124,3 +124,37 @@ func TestFirstCheatHoldsUpNobody(t *testing.T) {
 		t.Fatal(next, err)
 	}
 }
+
+// Few new bees, each of which may have only so much together with each other one, ask
+// again as soon as they have answered: nobody waits until a request runs out.
+func TestFewNewBeesDoNotWait(t *testing.T) {
+	for _, bees := range []int{2, 3, 5} {
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		h := Hive(t, nil)
+		if err := h.Create(ctx, project("squares", work.Policy{})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Add(ctx, "squares", numbers(60)...); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Seal(ctx, "squares"); err != nil {
+			t.Fatal(err)
+		}
+		for n := range bees {
+			s, err := h.Session(ctx, work.Member{Peer: Peer(10 + n)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			Bee(t, s, squares)
+		}
+		chunks := 0
+		err := h.Serve(ctx, "squares", hive.Handlers{Datachunk: func(context.Context, work.Datachunk) error {
+			chunks++
+			return nil
+		}})
+		if err != nil || chunks != 60 {
+			t.Fatalf("%d bees: %d of 60 units, %v", bees, chunks, err)
+		}
+	}
+}
