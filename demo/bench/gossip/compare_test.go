@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/measure"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -41,7 +42,7 @@ func TestWorldOfNode(t *testing.T) {
 	if got := spread["update_p50"]; got < 0.006 || got > 3 {
 		t.Errorf("an update took %v s: a message takes three times the latency of 2 ms, and is sent every second", got)
 	}
-	if got := play("partition")["heal_all"]; got == measure.Never {
+	if got := play("partition")["heal_all"]; got == figure.Never {
 		t.Error("the halves did not find each other again")
 	}
 }
@@ -50,7 +51,7 @@ func TestTables(t *testing.T) {
 	results := []result{
 		{Participant: "a", Scenario: "crash", Nodes: 5, Seed: 1, Values: measure.Values{"detect_last": 7}},
 		{Participant: "a", Scenario: "crash", Nodes: 5, Seed: 2, Values: measure.Values{"detect_last": 9.25}},
-		{Participant: "a", Scenario: "crash", Nodes: 5, Seed: 3, Values: measure.Values{"detect_last": measure.Never}},
+		{Participant: "a", Scenario: "crash", Nodes: 5, Seed: 3, Values: measure.Values{"detect_last": figure.Never}},
 		{Participant: "a", Scenario: "flood", Nodes: 5, Seed: 1, Verdict: &measure.Verdict{Harm: "the process died", RSS: 12}},
 	}
 	var out bytes.Buffer

@@ -3,10 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strings"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/measure"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -30,7 +29,7 @@ func printTables(w io.Writer, o options, players []player, results []result) {
 			}
 			fmt.Fprintf(w, "| %s | %s |", title, who.name)
 			for _, nodes := range o.sizes {
-				fmt.Fprintf(w, " %s |", summary(cells[cell{who.name, nodes}]))
+				fmt.Fprintf(w, " %s |", figure.Summary(cells[cell{who.name, nodes}]))
 			}
 			fmt.Fprintln(w)
 		}
@@ -52,8 +51,8 @@ type cell struct {
 }
 
 // collect returns the figures of one metric, over all seeds.
-func collect(results []result, name string) map[cell][]measure.Value {
-	cells := map[cell][]measure.Value{}
+func collect(results []result, name string) map[cell][]figure.Value {
+	cells := map[cell][]figure.Value{}
 	for _, r := range results {
 		if v, ok := r.Values[name]; ok {
 			at := cell{r.Participant, r.Nodes}
@@ -61,37 +60,6 @@ func collect(results []result, name string) map[cell][]measure.Value {
 		}
 	}
 	return cells
-}
-
-// summary is the median of all seeds, and the least and the most where they
-// differ.
-func summary(figures []measure.Value) string {
-	if len(figures) == 0 {
-		return "–"
-	}
-	slices.Sort(figures)
-	median, least, most := figure(figures[len(figures)/2]), figure(figures[0]), figure(figures[len(figures)-1])
-	if least == most {
-		return median
-	}
-	return fmt.Sprintf("%s [%s, %s]", median, least, most)
-}
-
-// figure writes three digits or so.
-func figure(v measure.Value) string {
-	f := float64(v)
-	switch {
-	case math.IsInf(f, 0):
-		return "never"
-	case f == 0 || f >= 99.5:
-		return fmt.Sprintf("%.0f", f)
-	case f >= 9.95:
-		return fmt.Sprintf("%.1f", f)
-	case f >= 0.0995:
-		return fmt.Sprintf("%.2f", f)
-	default:
-		return fmt.Sprintf("%.2g", f)
-	}
 }
 
 // probes says what each probe of the hostile suite does.

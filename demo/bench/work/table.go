@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/scenario"
 )
@@ -58,7 +59,7 @@ func (r *report) has(metric string) bool {
 func (r *report) row(b *strings.Builder, m scenario.Metric, columns []string) {
 	fmt.Fprintf(b, "| %s |", m.Title)
 	for _, name := range columns {
-		fmt.Fprintf(b, " %s |", summary(r.values(m.Name, name)))
+		fmt.Fprintf(b, " %s |", figure.Summary(r.values(m.Name, name)))
 	}
 	fmt.Fprintln(b)
 	if !m.Ratio || !slices.Contains(columns, participant.Ours) {
@@ -66,14 +67,14 @@ func (r *report) row(b *strings.Builder, m scenario.Metric, columns []string) {
 	}
 	fmt.Fprint(b, "| … batchain, times this |")
 	for _, name := range columns {
-		fmt.Fprintf(b, " %s |", summary(r.ratios(m.Name, name)))
+		fmt.Fprintf(b, " %s |", figure.Summary(r.ratios(m.Name, name)))
 	}
 	fmt.Fprintln(b)
 }
 
 // values are the figures of all tries.
-func (r *report) values(metric, system string) []scenario.Value {
-	var all []scenario.Value
+func (r *report) values(metric, system string) []figure.Value {
+	var all []figure.Value
 	for _, one := range r.Results {
 		if v, ok := one.Values[metric]; ok && one.System == system {
 			all = append(all, v)
@@ -83,8 +84,8 @@ func (r *report) values(metric, system string) []scenario.Value {
 }
 
 // ratios are how many times as much batchain had, in the same try.
-func (r *report) ratios(metric, system string) []scenario.Value {
-	var all []scenario.Value
+func (r *report) ratios(metric, system string) []figure.Value {
+	var all []figure.Value
 	for _, one := range r.Results {
 		v, ok := one.Values[metric]
 		if !ok || one.System != system || v == 0 {
@@ -97,37 +98,6 @@ func (r *report) ratios(metric, system string) []scenario.Value {
 		}
 	}
 	return all
-}
-
-// summary is the median of figures, and the least and the most where they
-// differ.
-func summary(figures []scenario.Value) string {
-	if len(figures) == 0 {
-		return "–"
-	}
-	slices.Sort(figures)
-	median, least, most := figure(figures[len(figures)/2]), figure(figures[0]), figure(figures[len(figures)-1])
-	if least == most {
-		return median
-	}
-	return fmt.Sprintf("%s [%s, %s]", median, least, most)
-}
-
-// figure writes three digits or so.
-func figure(v scenario.Value) string {
-	f := float64(v)
-	switch {
-	case v == scenario.Never:
-		return "never"
-	case f == 0 || f >= 99.5:
-		return fmt.Sprintf("%.0f", f)
-	case f >= 9.95:
-		return fmt.Sprintf("%.1f", f)
-	case f >= 0.0995:
-		return fmt.Sprintf("%.2f", f)
-	default:
-		return fmt.Sprintf("%.2g", f)
-	}
 }
 
 // The marks in a file between which the tables stand.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/scenario"
 )
@@ -19,7 +20,7 @@ func sampleReport() *report {
 			{"dispatch", "other", 1, scenario.Values{"rate_1": 50}, ""},
 			{"dispatch", participant.Ours, 2, scenario.Values{"rate_1": 300}, ""},
 			{"dispatch", "other", 2, scenario.Values{"rate_1": 30}, ""},
-			{"crash", "other", 1, scenario.Values{"crash_all": scenario.Never}, ""},
+			{"crash", "other", 1, scenario.Values{"crash_all": figure.Never}, ""},
 			{"efficiency", "other", 1, nil, "it fell over"},
 		},
 		scenarios: scenario.Table,

@@ -3,6 +3,7 @@ package measure
 import (
 	"math"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -12,7 +13,7 @@ type pair struct{ node, peer int }
 
 // allKnow returns how long after from every pair of nodes took each other for
 // live; all of them run.
-func (r *run) allKnow(from float64) Value {
+func (r *run) allKnow(from float64) figure.Value {
 	missing := int(r.pairs())
 	live := map[pair]bool{}
 	for _, e := range r.events {
@@ -34,7 +35,7 @@ func (r *run) allKnow(from float64) Value {
 			return seconds(from, e.At)
 		}
 	}
-	return Never
+	return figure.Never
 }
 
 func (r *run) joining(v Values, name string) { v.put(name, r.allKnow(0)) }
@@ -42,10 +43,10 @@ func (r *run) joining(v Values, name string) { v.put(name, r.allKnow(0)) }
 // told returns, for every node but subject, how long after from it took subject
 // for live, or for dead: at once if it did so already. Whoever did not until
 // some moment is Never.
-func (r *run) told(kind journal.Kind, subject int, from, until float64) []Value {
-	when := make([]Value, r.plan.Nodes)
+func (r *run) told(kind journal.Kind, subject int, from, until float64) []figure.Value {
+	when := make([]figure.Value, r.plan.Nodes)
 	for node := range when {
-		when[node] = Never
+		when[node] = figure.Never
 	}
 	for _, e := range r.events {
 		switch {
@@ -53,8 +54,8 @@ func (r *run) told(kind journal.Kind, subject int, from, until float64) []Value 
 		case e.At < from && e.Kind == kind:
 			when[e.Node] = 0
 		case e.At < from:
-			when[e.Node] = Never
-		case e.Kind == kind && when[e.Node] == Never:
+			when[e.Node] = figure.Never
+		case e.Kind == kind && when[e.Node] == figure.Never:
 			when[e.Node] = seconds(from, e.At)
 		}
 	}
@@ -101,7 +102,7 @@ func (r *run) partition(v Values) {
 		return
 	}
 	v.put("heal_all", r.allKnow(since))
-	slowest := Value(0)
+	slowest := figure.Value(0)
 	for _, at := range r.steps(plan.AwaitSet) {
 		s := r.plan.Steps[at]
 		slowest = max(slowest, quantile(r.seen(s.Node, s.Key, number(s.Value), since), 1))

@@ -1,6 +1,9 @@
 package measure
 
-import "github.com/batchain/batchain/demo/bench/gossip/journal"
+import (
+	"github.com/batchain/batchain/demo/bench/figure"
+	"github.com/batchain/batchain/demo/bench/gossip/journal"
+)
 
 // reading is what all counters of a world showed at a mark.
 type reading struct {
@@ -13,19 +16,19 @@ func (r *run) costs(v Values) {
 	nodes := float64(r.plan.Nodes)
 	if a, b, ok := r.between("idle", "updates"); ok {
 		time := (b.at - a.at) / 1000
-		v.put("idle_bytes", Value((b.bytes-a.bytes)/1000/time/nodes))
-		v.put("idle_messages", Value((b.messages-a.messages)/time/nodes))
-		v.put("idle_dials", Value((b.dials-a.dials)/time/nodes))
-		v.put("idle_cpu", Value((b.cpu-a.cpu)*1000/(time/60)/nodes))
+		v.put("idle_bytes", figure.Value((b.bytes-a.bytes)/1000/time/nodes))
+		v.put("idle_messages", figure.Value((b.messages-a.messages)/time/nodes))
+		v.put("idle_dials", figure.Value((b.dials-a.dials)/time/nodes))
+		v.put("idle_cpu", figure.Value((b.cpu-a.cpu)*1000/(time/60)/nodes))
 	}
 	if a, b, ok := r.between("hot", "drain"); ok {
 		time := (b.at - a.at) / 1000
-		v.put("busy_bytes", Value((b.bytes-a.bytes)/1000/time/nodes))
-		v.put("busy_messages", Value((b.messages-a.messages)/time/nodes))
-		v.put("busy_cpu", Value((b.cpu-a.cpu)*1000/(time/60)/nodes))
+		v.put("busy_bytes", figure.Value((b.bytes-a.bytes)/1000/time/nodes))
+		v.put("busy_messages", figure.Value((b.messages-a.messages)/time/nodes))
+		v.put("busy_cpu", figure.Value((b.cpu-a.cpu)*1000/(time/60)/nodes))
 	}
 	if end, ok := r.reading("end"); ok {
-		v.put("rss", Value(end.memory/(1<<20)/nodes))
+		v.put("rss", figure.Value(end.memory/(1<<20)/nodes))
 	}
 }
 

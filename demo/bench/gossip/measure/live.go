@@ -1,6 +1,9 @@
 package measure
 
-import "github.com/batchain/batchain/demo/bench/gossip/journal"
+import (
+	"github.com/batchain/batchain/demo/bench/figure"
+	"github.com/batchain/batchain/demo/bench/gossip/journal"
+)
 
 // live reads a play in real time with the means of the scenarios it resembles.
 func (r *run) live(v Values) {
@@ -30,11 +33,11 @@ func (r *run) processes(v Values) {
 			second[e.Node] = e
 		}
 	}
-	var cpu, memory []Value
+	var cpu, memory []figure.Value
 	for node, b := range second {
 		a := first[node]
-		cpu = append(cpu, Value((b.CPU-a.CPU)*1000/((b.At-a.At)/60_000)))
-		memory = append(memory, Value(float64(b.RSS)/(1<<20)))
+		cpu = append(cpu, figure.Value((b.CPU-a.CPU)*1000/((b.At-a.At)/60_000)))
+		memory = append(memory, figure.Value(float64(b.RSS)/(1<<20)))
 	}
 	v.put("live_cpu", quantile(cpu, 0.5))
 	v.put("live_rss", quantile(memory, 0.5))

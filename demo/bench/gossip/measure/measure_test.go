@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -71,7 +72,7 @@ func TestCrash(t *testing.T) {
 	s.add(209_000, journal.Dead, 1, 2)
 	s.mark(900_000, "end")
 	expect(t, Of(s.plan, s.events), Values{
-		"detect_first": 6, "detect_median": 8, "detect_last": 8, "return": 4, "again_median": Never, "again_last": Never,
+		"detect_first": 6, "detect_median": 8, "detect_last": 8, "return": 4, "again_median": figure.Never, "again_last": figure.Never,
 	})
 }
 
@@ -88,7 +89,7 @@ func TestCrashOfAPresumedDead(t *testing.T) {
 	s.add(203_000, journal.Dead, 1, 2)
 	s.mark(900_000, "end")
 	expect(t, Of(s.plan, s.events), Values{
-		"detect_first": 0, "detect_last": Never, "return": 1, "again_median": 3, "again_last": 3,
+		"detect_first": 0, "detect_last": figure.Never, "return": 1, "again_median": 3, "again_last": 3,
 	})
 }
 
@@ -133,7 +134,7 @@ func TestSpread(t *testing.T) {
 	s.mark(50_000, "end")
 	expect(t, Of(s.plan, s.events), Values{
 		"join": 0.4, "join_false": 0, "idle_bytes": 1, // 30 kB, 10 s, 3 nodes
-		"update_p50": 1, "update_all": Never, "update_missing": 100.0 / 3, "hot_lag_p50": 2, "idle_false": 0,
+		"update_p50": 1, "update_all": figure.Never, "update_missing": 100.0 / 3, "hot_lag_p50": 2, "idle_false": 0,
 	})
 }
 
@@ -185,12 +186,12 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestNeverInJSON(t *testing.T) {
-	data, err := json.Marshal(Values{"a": Never, "b": 1.5})
+	data, err := json.Marshal(Values{"a": figure.Never, "b": 1.5})
 	if err != nil || string(data) != `{"a":"never","b":1.5}` {
 		t.Errorf("%s, %v", data, err)
 	}
 	var back Values
-	if err := json.Unmarshal(data, &back); err != nil || back["a"] != Never || back["b"] != 1.5 {
+	if err := json.Unmarshal(data, &back); err != nil || back["a"] != figure.Never || back["b"] != 1.5 {
 		t.Errorf("read back %v, %v", back, err)
 	}
 }

@@ -1,36 +1,14 @@
 package measure
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
+
+	"github.com/batchain/batchain/demo/bench/figure"
 )
 
 // Values are the figures of one run, by the names of [Metrics].
-type Values map[string]Value
-
-// Value is one figure. Never stands for what was waited for and did not come.
-type Value float64
-
-// Never is a time that did not end while the plan waited.
-var Never = Value(math.Inf(1))
-
-// MarshalJSON writes Never as "never".
-func (v Value) MarshalJSON() ([]byte, error) {
-	if v == Never {
-		return json.Marshal("never")
-	}
-	return json.Marshal(float64(v))
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (v *Value) UnmarshalJSON(data []byte) error {
-	if string(data) == `"never"` {
-		*v = Never
-		return nil
-	}
-	return json.Unmarshal(data, (*float64)(v))
-}
+type Values map[string]figure.Value
 
 // Metric is one row of the comparison.
 type Metric struct {
@@ -104,17 +82,17 @@ var Metrics = []Metric{
 }
 
 // quantile returns the value below which the part q of sorted figures lies.
-func quantile(figures []Value, q float64) Value {
+func quantile(figures []figure.Value, q float64) figure.Value {
 	if len(figures) == 0 {
-		return Value(math.NaN())
+		return figure.Value(math.NaN())
 	}
 	sorted := slices.Sorted(slices.Values(figures))
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
 // put adds a figure; one that cannot be told is left out.
-func (v Values) put(name string, figure Value) {
-	if !math.IsNaN(float64(figure)) {
-		v[name] = figure
+func (v Values) put(name string, value figure.Value) {
+	if !math.IsNaN(float64(value)) {
+		v[name] = value
 	}
 }

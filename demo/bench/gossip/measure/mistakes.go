@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -12,7 +13,7 @@ func (r *run) joinMistakes(v Values) {
 	if !ok {
 		return
 	}
-	v.put("join_false", Value(float64(len(r.falseDeaths(0, until)))/r.pairs()))
+	v.put("join_false", figure.Value(float64(len(r.falseDeaths(0, until)))/r.pairs()))
 }
 
 // mistakes puts how many false deaths there were between two marks, and how
@@ -24,7 +25,7 @@ func (r *run) mistakes(v Values, name, from, to string) {
 		return
 	}
 	hours := (until - since) / 1000 / 3600
-	var lengths []Value
+	var lengths []figure.Value
 	others := 0
 	for _, d := range r.falseDeaths(since, until) {
 		lengths = append(lengths, d.length)
@@ -32,10 +33,10 @@ func (r *run) mistakes(v Values, name, from, to string) {
 			others++
 		}
 	}
-	v.put(name+"_false", Value(float64(len(lengths))/r.pairs()/hours))
+	v.put(name+"_false", figure.Value(float64(len(lengths))/r.pairs()/hours))
 	v.put(name+"_length", quantile(lengths, 0.5))
 	if name == "pauses" {
-		v.put("pauses_others", Value(float64(others)/r.pairs()/hours))
+		v.put("pauses_others", figure.Value(float64(others)/r.pairs()/hours))
 	}
 }
 
@@ -58,7 +59,7 @@ func (r *run) justPaused(node int, at float64) bool {
 type falseDeath struct {
 	pair
 	at     float64
-	length Value // until it was taken back, s
+	length figure.Value // until it was taken back, s
 }
 
 // falseDeaths returns the false deaths that were told between two moments. All
@@ -82,7 +83,7 @@ func (r *run) falseDeaths(since, until float64) []falseDeath {
 		}
 	}
 	for p, at := range dead {
-		all = append(all, falseDeath{p, at, Never})
+		all = append(all, falseDeath{p, at, figure.Never})
 	}
 	return all
 }

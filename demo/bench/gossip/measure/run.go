@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -81,4 +82,4 @@ func number(value string) float64 {
 }
 
 // seconds is the time from one moment to another, both in ms.
-func seconds(from, to float64) Value { return Value((to - from) / 1000) }
+func seconds(from, to float64) figure.Value { return figure.Value((to - from) / 1000) }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
 )
@@ -27,19 +28,19 @@ const anyKey = ""
 
 // seen returns, for every node but owner, how long after from it had the value
 // with a number, or a newer one.
-func (r *run) seen(owner int, key string, want, from float64) []Value {
+func (r *run) seen(owner int, key string, want, from float64) []figure.Value {
 	return times(r.sights(owner, key), owner, want, from)
 }
 
-func times(sights [][]sight, owner int, want, from float64) []Value {
-	var when []Value
+func times(sights [][]sight, owner int, want, from float64) []figure.Value {
+	var when []figure.Value
 	for node, list := range sights {
 		if node == owner {
 			continue
 		}
 		i := slices.IndexFunc(list, func(s sight) bool { return s.number >= want })
 		if i < 0 {
-			when = append(when, Never)
+			when = append(when, figure.Never)
 			continue
 		}
 		when = append(when, max(0, seconds(from, list[i].at)))
@@ -49,13 +50,13 @@ func times(sights [][]sight, owner int, want, from float64) []Value {
 
 // updates reads the single updates between the marks "updates" and "hot".
 func (r *run) updates(v Values) {
-	var pairs, all []Value
+	var pairs, all []figure.Value
 	missing := 0
-	r.eachSet(plan.Status, "updates", "hot", func(when []Value) {
+	r.eachSet(plan.Status, "updates", "hot", func(when []figure.Value) {
 		pairs = append(pairs, when...)
 		all = append(all, quantile(when, 1))
 		for _, w := range when {
-			if w == Never {
+			if w == figure.Never {
 				missing++
 			}
 		}
@@ -64,14 +65,14 @@ func (r *run) updates(v Values) {
 	v.put("update_p99", quantile(pairs, 0.99))
 	v.put("update_all", quantile(all, 0.5))
 	v.put("update_all_max", quantile(all, 1))
-	v.put("update_missing", Value(100*float64(missing)/float64(len(pairs))))
+	v.put("update_missing", figure.Value(100*float64(missing)/float64(len(pairs))))
 }
 
 // hot reads what the writer of many values did to one who writes few, and how
 // far behind it the others were, once a second.
 func (r *run) hot(v Values) {
-	var all []Value
-	r.eachSet(plan.Status, "hot", "drain", func(when []Value) { all = append(all, quantile(when, 1)) })
+	var all []figure.Value
+	r.eachSet(plan.Status, "hot", "drain", func(when []figure.Value) { all = append(all, quantile(when, 1)) })
 	v.put("cold_all", quantile(all, 0.5))
 	v.put("cold_all_max", quantile(all, 1))
 
@@ -82,10 +83,10 @@ func (r *run) hot(v Values) {
 	}
 	const writer = 0
 	written := r.written(writer, since)
-	var lags []Value
+	var lags []figure.Value
 	for node, list := range r.sights(writer, anyKey) {
 		for at := since + 1000; at < until && node != writer; at += 1000 {
-			lags = append(lags, Value(behind(written, list, at)))
+			lags = append(lags, figure.Value(behind(written, list, at)))
 		}
 	}
 	v.put("hot_lag_p50", quantile(lags, 0.5))
@@ -123,7 +124,7 @@ func behind(written, seen []sight, at float64) int {
 }
 
 // eachSet calls do with the times of every set of key between two marks.
-func (r *run) eachSet(key, from, to string, do func(when []Value)) {
+func (r *run) eachSet(key, from, to string, do func(when []figure.Value)) {
 	since, ok := r.marks[from]
 	until, ended := r.marks[to]
 	if !ok {

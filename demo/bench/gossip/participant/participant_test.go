@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/gossip/journal"
 	"github.com/batchain/batchain/demo/bench/gossip/measure"
 	"github.com/batchain/batchain/demo/bench/gossip/plan"
@@ -43,7 +44,7 @@ func TestEveryParticipantTakesPart(t *testing.T) {
 				p := plan.New(scenario, 4, 1, short)
 				values := measure.Of(p, played(t, p, participant))
 				for _, w := range wanted {
-					if v, there := values[w]; !there || v == measure.Never || v < 0 {
+					if v, there := values[w]; !there || v == figure.Never || v < 0 {
 						t.Errorf("%s, %s: %v (there: %v)", scenario, w, v, there)
 					}
 				}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/unit"
 )
@@ -44,8 +45,8 @@ func cheats(ctx context.Context, s participant.System, in Stage) (Values, error)
 			if err != nil {
 				return err
 			}
-			v[fmt.Sprintf("wrong_%d", percent)] = 100 * Value(got.wrong) / Value(n)
-			v[fmt.Sprintf("executions_%d", percent)] = Value(executions.Size()) / Value(n)
+			v[fmt.Sprintf("wrong_%d", percent)] = 100 * figure.Value(got.wrong) / figure.Value(n)
+			v[fmt.Sprintf("executions_%d", percent)] = figure.Value(executions.Size()) / figure.Value(n)
 			return nil
 		})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/unit"
 )
@@ -51,20 +52,20 @@ func crash(ctx context.Context, s participant.System, in Stage) (Values, error) 
 		if err := phoenix.Revive(ctx); err != nil {
 			return err
 		}
-		v["crash_first"] = Never
+		v["crash_first"] = figure.Never
 		for had := len(got.seen); len(got.seen) < n; {
 			if err := got.more(ctx, q, patience); err != nil {
 				break // nothing comes any more
 			}
-			if had < len(got.seen) && v["crash_first"] == Never {
+			if had < len(got.seen) && v["crash_first"] == figure.Never {
 				v["crash_first"] = seconds(began)
 			}
 		}
 		v["crash_all"] = seconds(began)
 		if len(got.seen) < n {
-			v["crash_all"] = Never
+			v["crash_all"] = figure.Never
 		}
-		v["crash_lost"], v["crash_again"] = Value(n-len(got.seen)), Value(got.again)
+		v["crash_lost"], v["crash_again"] = figure.Value(n-len(got.seen)), figure.Value(got.again)
 		return nil
 	})
 	return v, err
@@ -81,4 +82,4 @@ func (t *taken) more(ctx context.Context, q participant.Queue, wait time.Duratio
 	return t.note(outputs)
 }
 
-func seconds(began time.Time) Value { return Value(time.Since(began).Seconds()) }
+func seconds(began time.Time) figure.Value { return figure.Value(time.Since(began).Seconds()) }

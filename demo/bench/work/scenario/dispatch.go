@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 )
 
@@ -27,7 +28,7 @@ func dispatch(ctx context.Context, s participant.System, in Stage) (Values, erro
 				}
 			}
 			rate, err := burst(ctx, s, q, in)
-			v[fmt.Sprintf("rate_%d", workers)] = Value(rate)
+			v[fmt.Sprintf("rate_%d", workers)] = figure.Value(rate)
 			return err
 		})
 		if err != nil {
@@ -70,7 +71,7 @@ func alone(ctx context.Context, s participant.System, q participant.Queue, v Val
 	return got.honest()
 }
 
-func milliseconds(d time.Duration) Value { return Value(d.Microseconds()) / 1000 }
+func milliseconds(d time.Duration) figure.Value { return figure.Value(d.Microseconds()) / 1000 }
 
 // budget is how long a burst should take.
 func budget(in Stage) time.Duration {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 	"github.com/batchain/batchain/demo/bench/work/unit"
 )
@@ -54,7 +55,7 @@ func efficiency(ctx context.Context, s participant.System, in Stage) (Values, er
 			}
 			took := time.Since(began)
 			ideal := float64(n*each) / ((before + plainSpeed()) / 2)
-			v[l.name] = Value(100 * ideal / took.Seconds())
+			v[l.name] = figure.Value(100 * ideal / took.Seconds())
 			if err := got.honest(); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/batchain/batchain/demo/bench/figure"
 	"github.com/batchain/batchain/demo/bench/work/participant"
 )
 
@@ -46,9 +47,9 @@ func queue(ctx context.Context, s participant.System, in Stage) (Values, error) 
 			if err := got.forSpan(ctx, q, span, n); err != nil {
 				return err
 			}
-			v[name] = Value(len(got.seen)-had) / seconds(began)
+			v[name] = figure.Value(len(got.seen)-had) / seconds(began)
 		}
-		v["queue_memory"] = Value(participant.Resident(q.Process()))
+		v["queue_memory"] = figure.Value(participant.Resident(q.Process()))
 		return got.honest()
 	})
 	return v, err
@@ -67,7 +68,7 @@ func fill(ctx context.Context, q participant.Queue, in Stage, v Values) (n int, 
 		}
 		n += batch
 	}
-	v["queue_units"], v["queue_added"] = Value(n), Value(n)/seconds(began)
+	v["queue_units"], v["queue_added"] = figure.Value(n), figure.Value(n)/seconds(began)
 	return n, nil
 }
 
