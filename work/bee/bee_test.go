@@ -27,6 +27,7 @@ type fake struct {
 	orders  map[work.Token]work.Order
 	down    int // calls that fail before one succeeds
 	calls   []time.Time
+	handed  []time.Time // when results came
 }
 
 func newFake(n int) *fake {
@@ -70,6 +71,7 @@ func (f *fake) Submit(_ context.Context, results []work.Result) ([]error, error)
 		f.down--
 		return nil, errDown
 	}
+	f.handed = append(f.handed, time.Now())
 	for _, r := range results {
 		f.results[r.Token] = r
 	}
@@ -149,7 +151,27 @@ func TestEfficiency(t *testing.T) {
 		if done < 2000 {
 			t.Errorf("%d of 2000 tasks in %v, want all", done, ideal*100/95)
 		}
+		if n := len(h.handed); n > 2000/15 {
+			t.Errorf("their results came in %d messages: one takes the hive as long as several", n)
+		}
 	})
+}
+
+// A result waits for others only while the bee has other tasks, and not for long.
+func TestResultsAreNotHeldBack(t *testing.T) {
+	for tasks, want := range map[int]time.Duration{1: time.Second, 2: time.Second + together} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newFake(tasks)
+			began := time.Now()
+			run(t, h, 1, 10*time.Second, func(context.Context, []byte) ([]byte, error) {
+				time.Sleep(time.Second)
+				return nil, nil
+			})
+			if got := h.handed[0].Sub(began); got > want {
+				t.Errorf("the first result of %d tasks came after %v, want %v", tasks, got, want)
+			}
+		})
+	}
 }
 
 // delayed is a hive that is far away.

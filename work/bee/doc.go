@@ -8,7 +8,10 @@
 // A bee holds twice as many tasks as it has slots, or as many as it does in half
 // a second when they are quick, at most 512, and asks for more when half of them
 // are done. So it computes while it asks, and quick tasks travel in large batches.
-// All results that have come while others were on their way go together.
+//
+// A result is handed in at once when the bee has nothing else to do. Otherwise it
+// waits a tenth of a second for others, and all that have come while others were on
+// their way go together, too: what is one message is one transaction at the hive.
 //
 // # Leases
 //

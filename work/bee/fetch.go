@@ -75,7 +75,7 @@ func (b *Bee) room() int {
 	defer b.mu.Unlock()
 	want := 2 * b.cfg.Slots
 	if b.pace > 0 {
-		want = max(want, b.cfg.Slots*int(min(work.MaxTasks, ahead/b.pace)))
+		want = max(want, b.cfg.Slots*int(ahead/b.pace))
 	}
 	want = min(want, maxHeld)
 	if len(b.held) > want/2 {

@@ -10,8 +10,8 @@ import (
 	"github.com/batchain/batchain/work"
 )
 
-// handIn hands in results, all that have come while the ones before were on
-// their way, until the bee has ended. After ctx it goes on for a moment.
+// handIn hands in results, those that come within a moment together, until the bee
+// has ended. After ctx it goes on for a moment.
 func (b *Bee) handIn(ctx context.Context) {
 	for first := range b.ended {
 		results := b.collect(first)
@@ -20,22 +20,42 @@ func (b *Bee) handIn(ctx context.Context) {
 	}
 }
 
-// collect takes what is there, as much as goes into one message.
+// together is how long a result waits for others while the bee has more to do. A message is
+// a transaction at the hive, which costs more than many a task.
+const together = 100 * time.Millisecond
+
+// collect takes what is there, and what comes soon, as much as goes into one message.
 func (b *Bee) collect(first work.Result) []work.Result {
 	results, size := []work.Result{first}, len(first.Output)
+	late := time.NewTimer(together)
+	defer late.Stop()
 	for len(results) < work.MaxTasks && size < work.MaxOutput/4 {
-		select {
-		case r, ok := <-b.ended:
-			if !ok {
-				return results
-			}
-			results = append(results, r)
-			size += len(r.Output)
-		default:
-			return results
+		r, ok := b.another(len(results), late.C)
+		if !ok {
+			break
 		}
+		results = append(results, r)
+		size += len(r.Output)
 	}
 	return results
+}
+
+// another returns one more result. It waits for it while there are as many tasks
+// to do as results to hand in: who runs out of tasks needs the hive.
+func (b *Bee) another(have int, late <-chan time.Time) (r work.Result, ok bool) {
+	select {
+	case r, ok = <-b.ended:
+		return r, ok
+	default:
+	}
+	if len(b.ready) < have {
+		return r, false
+	}
+	select {
+	case r, ok = <-b.ended:
+	case <-late:
+	}
+	return r, ok
 }
 
 // submit hands results in until the hive has answered. That is safe to repeat.
