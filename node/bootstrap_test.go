@@ -38,9 +38,12 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
-func loopbackHost(t *testing.T) host.Host {
+// loopbackHost is a libp2p host that ends with the test, no relay and no user of
+// one without more.
+func loopbackHost(t *testing.T, more ...libp2p.Option) host.Host {
 	t.Helper()
-	h, err := libp2p.New(libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay(), libp2p.DisableMetrics())
+	opts := append([]libp2p.Option{libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"), libp2p.DisableRelay(), libp2p.DisableMetrics()}, more...)
+	h, err := libp2p.New(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

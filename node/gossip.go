@@ -44,7 +44,7 @@ func (n *Node) openGossip(context.Context) error {
 		return err
 	}
 	n.finder.members = n.members.hosts
-	find := n.relayCandidates
+	find := n.newRelayFinder()
 	n.relays.find.Store(&find)
 	n.addPart("gossip", n.whenServing(n.members.Run))
 	if !n.cfg.Client {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -76,9 +75,7 @@ func (n *Node) about() about {
 	if n.store != nil {
 		a.Roles |= roleStorage
 	}
-	if slices.Contains(n.host.Mux().Protocols(), proto.ProtoIDv2Hop) && !loopbackOnly(n.cfg.Listen) {
-		a.Roles |= roleRelay
-	}
+	a.Roles |= n.relayRoles()
 	for _, p := range n.host.Mux().Protocols() {
 		if strings.HasPrefix(string(p), "/batchain/") && len(p) <= maxProtocol && len(a.Protocols) < maxProtocols {
 			a.Protocols = append(a.Protocols, string(p))

@@ -46,14 +46,14 @@ func lifeOf(s gossip.State) transfer.Life {
 // hosts are the members that live and keep shards, in no order.
 func (m *membership) hosts() []peer.AddrInfo { return m.with(roleStorage) }
 
-// with are the members that live and have a role, in no order.
-func (m *membership) with(role roles) []peer.AddrInfo {
+// with are the members that live and have all of these roles, in no order.
+func (m *membership) with(all roles) []peer.AddrInfo {
 	var infos []peer.AddrInfo
 	for _, other := range m.gossiper.Members() {
 		if other.Self || other.State != gossip.Live || other.Equivocates {
 			continue
 		}
-		if a, err := parseAbout(other.Values[aboutKey].Data); err == nil && a.Roles&role != 0 {
+		if a, err := parseAbout(other.Values[aboutKey].Data); err == nil && a.Roles&all == all {
 			infos = append(infos, m.host.Peerstore().PeerInfo(other.Peer))
 		}
 	}

@@ -66,44 +66,14 @@ func TestStandingByWhatIsSaid(t *testing.T) {
 // Members that say they have a role are found by it while they live.
 func TestMembersWithARole(t *testing.T) {
 	network := gossiptest.NewNetwork(1)
-	member := func(n byte, seeds ...peer.ID) *gossip.Gossiper {
-		key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
-		id, err := gossip.ID(key.Public().(ed25519.PublicKey))
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := gossip.New(gossip.Config{
-			Key: key, Mesh: "test", Transport: network.Endpoint(id), Seeds: func() []peer.ID { return seeds },
-			Options: gossip.Options{Interval: 10 * time.Millisecond},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		ctx, cancel := context.WithCancel(context.Background())
-		go func() { ended <- g.Run(ctx) }()
-		t.Cleanup(func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		})
-		return g
-	}
 	h, err := libp2p.New(libp2p.NoListenAddrs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	relay := member(1)
-	said, err := wire.Marshal(about{Version: vitalsVersion, Roles: roleRelay})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := relay.Set(t.Context(), aboutKey, said); err != nil {
-		t.Fatal(err)
-	}
-	m := &membership{gossiper: member(2, relay.Peer()), host: h}
+	relay := gossips(t, network, seedKey(1))
+	saysRoles(t, relay, roleRelay)
+	m := &membership{gossiper: gossips(t, network, seedKey(2), relay.Peer()), host: h}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for range m.gossiper.Watch(ctx) {
@@ -114,7 +84,51 @@ func TestMembersWithARole(t *testing.T) {
 	if got := m.with(roleRelay); len(got) != 1 || got[0].ID != relay.Peer() {
 		t.Errorf("relays %v", got)
 	}
-	if got := m.with(roleStorage); len(got) != 0 {
-		t.Errorf("hosts %v", got)
+	for _, other := range []roles{roleStorage, roleRelay | roleBulkRelay} {
+		if got := m.with(other); len(got) != 0 {
+			t.Errorf("with roles %b: %v", other, got)
+		}
+	}
+}
+
+func seedKey(n byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))
+}
+
+// gossips starts a member that ends with the test.
+func gossips(t *testing.T, network *gossiptest.Network, key ed25519.PrivateKey, seeds ...peer.ID) *gossip.Gossiper {
+	t.Helper()
+	id, err := gossip.ID(key.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gossip.New(gossip.Config{
+		Key: key, Mesh: "test", Transport: network.Endpoint(id), Seeds: func() []peer.ID { return seeds },
+		Options: gossip.Options{Interval: 10 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { ended <- g.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// saysRoles has a member say what it does.
+func saysRoles(t *testing.T, g *gossip.Gossiper, all roles) {
+	t.Helper()
+	said, err := wire.Marshal(about{Version: vitalsVersion, Roles: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Set(t.Context(), aboutKey, said); err != nil {
+		t.Fatal(err)
 	}
 }

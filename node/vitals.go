@@ -55,9 +55,10 @@ type offer struct {
 type roles uint64
 
 const (
-	roleStorage roles = 1 << iota // keeps shards
-	roleRelay                     // passes on what others cannot send directly
-	roleWork                      // does units of work
+	roleStorage   roles = 1 << iota // keeps shards
+	roleRelay                       // passes on what others cannot send directly
+	roleWork                        // does units of work
+	roleBulkRelay                   // is a relay whose owner lets it carry shards
 )
 
 // reach says whether a node can be dialled, as it knows itself. Append only.
@@ -86,7 +87,7 @@ func (r reach) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // MarshalJSON makes them readable.
 func (r roles) MarshalJSON() ([]byte, error) {
 	names := []string{}
-	for i, name := range []string{"storage", "relay", "work"} {
+	for i, name := range []string{"storage", "relay", "work", "relay-bulk"} {
 		if r&(1<<i) != 0 {
 			names = append(names, name)
 		}
