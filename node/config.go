@@ -60,9 +60,10 @@ type Config struct {
 	NoMDNS bool
 	// Relay is [RelayAuto] (default), [RelayOn] or [RelayOff].
 	Relay string
-	// RelayBytes is how many bytes one connection through this node may carry in
-	// each direction, in half an hour. From 8 MiB on others send shards over it.
-	// Default: 128 KiB, in two minutes, with which others find a direct way.
+	// RelayBytes is how many bytes this node carries for others as a relay in half
+	// an hour, all of them and both directions together; one connection may use them
+	// up. From 8 MiB on others send shards over it. Default: 128 KiB in each
+	// direction of a connection, in two minutes, with which others find a direct way.
 	RelayBytes int64
 	// Metrics is a TCP address that serves /metrics to everybody who reaches
 	// it. Default: none; the control socket serves them always.

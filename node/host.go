@@ -57,7 +57,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *p
 		libp2p.SwarmOpts(swarm.WithDialRanker(rankAddrs), swarm.WithDialTimeoutLocal(dialTimeout)),
 		libp2p.PrometheusRegisterer(reg),
 	}
-	opts = append(opts, reachOptions(cfg, ports, relays)...)
+	opts = append(opts, reachOptions(cfg, ports, relays, reg)...)
 	h, err := libp2p.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("libp2p host: %w", err)
@@ -68,7 +68,7 @@ func newHost(cfg Config, key crypto.PrivKey, reg prometheus.Registerer, ports *p
 // reachOptions says where to listen and what is done so that others reach us.
 // Of that there is nothing for a client, nor where only loopback is listened
 // at: there nothing may leave the machine.
-func reachOptions(cfg Config, ports *portMapper, relays *relaySource) []libp2p.Option {
+func reachOptions(cfg Config, ports *portMapper, relays *relaySource, reg prometheus.Registerer) []libp2p.Option {
 	if cfg.Client {
 		return []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
 	}
@@ -81,7 +81,7 @@ func reachOptions(cfg Config, ports *portMapper, relays *relaySource) []libp2p.O
 		return append(opts, libp2p.DisableRelay())
 	}
 	opts = append(opts, libp2p.EnableRelay(), libp2p.EnableHolePunching(holepunch.DirectDialTimeout(directTimeout)))
-	return append(opts, relayOptions(cfg, relays)...)
+	return append(opts, relayOptions(cfg, relays, reg)...)
 }
 
 // newMuxer is yamux with windows that fill a long path at once and stay small

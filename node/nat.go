@@ -25,7 +25,7 @@ import (
 // keeps the plain one, which wastes no time on peers that are hard to reach.
 func (n *Node) openBroker(context.Context) (err error) {
 	n.broker, err = broker.New(broker.Config{
-		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Trace: n.traced,
+		Host: n.host, Mesh: n.cfg.Mesh, FindPeer: n.finder.FindPeer, Mapping: n.ports.get, Relaying: n.relays.budget, Trace: n.traced,
 		Quiet: []protocol.ID{gossip.ProtocolID(n.cfg.Mesh), devices.ProtocolID(n.cfg.Mesh)}, Heard: n.heard,
 		Logger: n.log.With("part", "broker"), Registerer: n.registry,
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/batchain/batchain/disk"
 	"github.com/batchain/batchain/kad"
+	"github.com/batchain/batchain/node/broker"
 	"github.com/batchain/batchain/node/control"
 	"github.com/batchain/batchain/shard"
 	"github.com/batchain/batchain/shard/exchange"
@@ -51,7 +52,7 @@ func (n *Node) openHost(context.Context) error {
 	if err := portsFree(n.cfg.Listen); err != nil {
 		return err
 	}
-	n.ports, n.relays = &portMapper{}, &relaySource{}
+	n.ports, n.relays = &portMapper{}, &relaySource{budget: broker.NewBudget(n.cfg.RelayBytes)}
 	if n.host, err = newHost(n.cfg, key, n.registry, n.ports, n.relays); err != nil {
 		return err
 	}

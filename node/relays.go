@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/autorelay"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/batchain/batchain/node/broker"
 )
@@ -22,9 +23,11 @@ const (
 	relayFindTime = 4 * time.Second  // for the addresses of candidates
 )
 
-// relaySource gives relay candidates to libp2p once the node knows any.
+// relaySource gives relay candidates to libp2p once the node knows any, and what
+// the node carries as a relay itself.
 type relaySource struct {
-	find atomic.Pointer[func(ctx context.Context) []peer.AddrInfo]
+	budget *broker.Budget
+	find   atomic.Pointer[func(ctx context.Context) []peer.AddrInfo]
 }
 
 // candidates is libp2p's way of asking, one at a time.
@@ -41,9 +44,9 @@ func (r *relaySource) candidates(ctx context.Context, count int) <-chan peer.Add
 
 // relayOptions makes a node a relay for others, once others have found that it
 // can be dialled, and has it use relays as long as it cannot.
-func relayOptions(cfg Config, source *relaySource) []libp2p.Option {
+func relayOptions(cfg Config, source *relaySource, reg prometheus.Registerer) []libp2p.Option {
 	opts := []libp2p.Option{
-		libp2p.EnableRelayService(broker.RelayOptions(cfg.RelayBytes)...),
+		libp2p.EnableRelayService(broker.RelayOptions(source.budget, reg)...),
 		libp2p.EnableAutoRelayWithPeerSource(source.candidates, autorelay.WithBootDelay(0), autorelay.WithMinCandidates(1),
 			autorelay.WithNumRelays(relaysAtMost), autorelay.WithMinInterval(relayInterval), autorelay.WithBackoff(relayBackoff)),
 	}

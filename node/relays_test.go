@@ -75,7 +75,7 @@ func TestReservationsAtRelaysWithABudget(t *testing.T) {
 		}
 	}
 	source.find.Store(&whenKnown)
-	h := loopbackHost(t, append(relayOptions(Config{}, source), libp2p.EnableRelay(), libp2p.ForceReachabilityPrivate())...)
+	h := loopbackHost(t, append(relayOptions(Config{}, source, nil), libp2p.EnableRelay(), libp2p.ForceReachabilityPrivate())...)
 	for _, info := range infos {
 		h.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
 	}

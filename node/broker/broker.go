@@ -43,6 +43,8 @@ type Config struct {
 	// Heard returns when a message came from a peer itself, zero if none did: one
 	// that is heard need not be looked at. Nil: nobody listens.
 	Heard func(p peer.ID) time.Time
+	// Relaying is the budget of the host's relay service; nil if it has none.
+	Relaying *Budget
 	// Trace is told of every step, as it happens; it must not block. Nil: nobody.
 	Trace func(Step)
 	// Logger gets what happens; nil discards it.
@@ -107,6 +109,10 @@ func New(cfg Config) (*Broker, error) {
 	}
 	if err := b.metrics.register(cfg.Registerer); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
+	}
+	if cfg.Relaying != nil {
+		carrier := cfg.Host.Network()
+		cfg.Relaying.network.Store(&carrier)
 	}
 	b.self = newSelf(b)
 	b.ctx, b.end = context.WithCancel(context.Background())

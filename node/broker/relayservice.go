@@ -6,6 +6,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // What a relay carries for others. Without a budget a circuit is enough to find a
@@ -23,32 +24,35 @@ const (
 	circuitsInTotal = 600 // … all
 )
 
-// RelayOptions are the options of a relay service that carries up to bytes in
-// each direction of a circuit, for half an hour; with 0 bytes it carries 128 KiB
-// for two minutes.
-func RelayOptions(bytes int64) []relay.Option {
+// RelayOptions are the options of a relay service that carries what the budget
+// allows, which one circuit may use up; without a budget, 128 KiB in each direction
+// of a circuit for two minutes. The registerer gets libp2p's metrics of it.
+func RelayOptions(budget *Budget, registerer prometheus.Registerer) []relay.Option {
 	r := relay.DefaultResources()
 	r.MaxReservations, r.MaxReservationsPerIP, r.MaxReservationsPerASN = maxReservations, maxPerIP, maxReservations
 	r.MaxCircuits = maxCircuits
 	r.Limit = &relay.RelayLimit{Data: circuitBytes, Duration: circuitTime}
-	if bytes > 0 {
+	opts := []relay.Option{relay.WithACL(newDoorkeeper(budget))}
+	if budget != nil {
 		r.BufferSize = bulkBuffer
-		r.Limit = &relay.RelayLimit{Data: bytes, Duration: bulkTime}
+		r.Limit = &relay.RelayLimit{Data: budget.bytes, Duration: bulkTime}
+		opts = append(opts, relay.WithMetricsTracer(&meter{relay.NewMetricsTracer(relay.WithRegisterer(registerer)), budget}))
 	}
-	return []relay.Option{
-		relay.WithResources(r),
-		relay.WithACL(newDoorkeeper()),
-	}
+	return append(opts, relay.WithResources(r))
 }
 
-// doorkeeper refuses circuits beyond what a minute allows, before they cost
-// anything.
-type doorkeeper struct{ peers, nets allowance }
+// doorkeeper refuses circuits beyond what a minute and the budget allow, before
+// they cost anything.
+type doorkeeper struct {
+	budget      *Budget
+	peers, nets allowance
+}
 
-func newDoorkeeper() *doorkeeper {
+func newDoorkeeper(budget *Budget) *doorkeeper {
 	return &doorkeeper{
-		peers: allowance{perKey: circuitsPerPeer, total: circuitsInTotal},
-		nets:  allowance{perKey: circuitsPerNet},
+		budget: budget,
+		peers:  allowance{perKey: circuitsPerPeer, total: circuitsInTotal},
+		nets:   allowance{perKey: circuitsPerNet},
 	}
 }
 
@@ -58,5 +62,5 @@ func (d *doorkeeper) AllowReserve(peer.ID, ma.Multiaddr) bool { return true }
 // AllowConnect reports whether src may open another circuit.
 func (d *doorkeeper) AllowConnect(src peer.ID, from ma.Multiaddr, _ peer.ID) bool {
 	now := time.Now()
-	return d.nets.take(networkOf(from), now) && d.peers.take(string(src), now)
+	return d.budget.left(now) && d.nets.take(networkOf(from), now) && d.peers.take(string(src), now)
 }

@@ -10,7 +10,7 @@ import (
 // A network with many peers in it opens no more circuits than one of offices
 // needs, and leaves some to others.
 func TestDoorkeeper(t *testing.T) {
-	d := newDoorkeeper()
+	d := newDoorkeeper(nil)
 	from, other := addrs(t, "/ip4/11.1.0.2/tcp/1")[0], addrs(t, "/ip4/11.2.0.2/tcp/1")[0]
 	opened := 0
 	for i := range 10_000 {
