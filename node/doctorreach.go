@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	ma "github.com/multiformats/go-multiaddr"
@@ -55,11 +56,17 @@ func examineReach(s control.Status) Finding {
 	return fine(check, "not known yet: too few peers were asked")
 }
 
+// overRelays counts the relays, each of which has several addresses.
 func overRelays(r *control.Reach) string {
-	if len(r.Relays) == 0 {
+	relays := map[string]bool{}
+	for _, text := range r.Relays {
+		at, _, _ := strings.Cut(text, "/p2p-circuit")
+		relays[at[strings.LastIndex(at, "/")+1:]] = true
+	}
+	if len(relays) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", or over %s", english.Plural(len(r.Relays), "relay", ""))
+	return fmt.Sprintf(", or over %s", english.Plural(len(relays), "relay", ""))
 }
 
 // mapped reports whether a mapping leads here from the outside: not one of a gate

@@ -15,6 +15,10 @@ func TestExamineReach(t *testing.T) {
 		map1, inside = "/ip4/11.2.0.2/tcp/22453", "/ip4/100.64.0.2/tcp/22453"
 		near         = "/ip4/192.168.1.10/udp/4170/quic-v1"
 	)
+	circuits := []string{
+		"/ip4/11.3.0.2/tcp/4170/p2p/one/p2p-circuit", "/ip6/2a00::2/udp/4170/quic-v1/p2p/one/p2p-circuit",
+		"/ip4/11.4.0.2/tcp/4170/p2p/two/p2p-circuit",
+	}
 	for _, c := range []struct {
 		reach control.Reach
 		said  string // reachability
@@ -33,6 +37,8 @@ func TestExamineReach(t *testing.T) {
 		{control.Reach{NAT: "random", Seen: []string{seen, other}, Mapped: []string{inside}}, "private", false, "another port for each peer"},
 		{control.Reach{NAT: "random", Seen: []string{seen, other}, Mapped: []string{"/ip4/11.9.0.2/tcp/1"}}, "private", false, "another port for each peer"},
 		{control.Reach{Seen: []string{seen}}, "private", false, "too few peers"},
+		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Relays: circuits}, "private", true, "or over 2 relays"},
+		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Relays: circuits[:2]}, "private", true, "or over 1 relay"},
 		{control.Reach{}, "private", false, "nobody could be asked over UDP"},
 	} {
 		f := node.ExamineStatus(control.Status{Reachability: c.said, Peers: 1, Reach: &c.reach})[0]

@@ -38,7 +38,8 @@ type Config struct {
 	// listened at, nil if there is none. Nil: there are no mappings.
 	Mapping func(listen ma.Multiaddr) ma.Multiaddr
 	// Quiet are protocols whose streams stay open for as long as a connection does:
-	// they do not make it one in use, which is looked at more often.
+	// they do not make it one in use, which is looked at more often, and a peer that
+	// could not be reached is looked for more seldom for them.
 	Quiet []protocol.ID
 	// Heard returns when a message came from a peer itself, zero if none did: one
 	// that is heard need not be looked at. Nil: nobody listens.

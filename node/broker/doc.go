@@ -70,7 +70,10 @@
 // Over a relay it asks the relay to be the broker, so a relayed connection is
 // soon a direct one. [Broker.Host] is a host that does all this in Connect and
 // NewStream. It opens streams over a relay only where the relay's owner allows
-// enough bytes; else the peer counts as out of reach.
+// enough bytes; else the peer counts as out of reach. Quiet protocols, those that
+// speak to everybody once in a while, have such a peer looked for again after 15 s,
+// then twice as long each time and at most 8 min: what brokers and relays allow to
+// each peer is for those who have bytes to send. These always try at once.
 //
 // # Double connections
 //

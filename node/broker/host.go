@@ -48,8 +48,10 @@ func (h *reaching) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID)
 	if no, _ := network.GetNoDial(ctx); no {
 		return h.Host.NewStream(ctx, p, ids...)
 	}
-	if err := h.b.Reach(ctx, p); err != nil {
-		return nil, err
+	if h.b.due(p, ids) {
+		if err := h.b.Reach(ctx, p); err != nil {
+			return nil, err
+		}
 	}
 	if direct, _ := h.b.bulk(p); !direct {
 		if err := h.relayed(p); err != nil {
@@ -63,8 +65,11 @@ func (h *reaching) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID)
 // relayed says whether a peer without a direct connection may be sent shards. A
 // direct one may have come or gone in the meantime.
 func (h *reaching) relayed(p peer.ID) error {
-	if _, ok := h.b.bulk(p); !ok {
-		return ErrRelayOnly
+	if _, ok := h.b.bulk(p); ok {
+		return nil
 	}
-	return nil
+	if len(h.b.network.ConnsToPeer(p)) == 0 {
+		return ErrUnreachable
+	}
+	return ErrRelayOnly
 }

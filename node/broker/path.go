@@ -54,9 +54,10 @@ const (
 
 // note is what is remembered of the last attempt to reach a peer.
 type note struct {
-	at    time.Time
-	via   peer.ID // the broker with whose help the connection came to be
-	tried []Step
+	at     time.Time
+	via    peer.ID // the broker with whose help the connection came to be
+	tried  []Step
+	failed int // attempts in a row that led to no direct way
 }
 
 // paths remembers attempts.
@@ -72,7 +73,10 @@ func newPaths() *paths { return &paths{notes: map[peer.ID]*note{}} }
 func (p *paths) begin(id peer.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.notes[id]; !known && len(p.notes) >= maxPaths {
+	failed := 0
+	if n := p.notes[id]; n != nil {
+		failed = n.failed
+	} else if len(p.notes) >= maxPaths {
 		var oldest peer.ID
 		for other, n := range p.notes {
 			if oldest == "" || n.at.Before(p.notes[oldest].at) {
@@ -81,7 +85,7 @@ func (p *paths) begin(id peer.ID) {
 		}
 		delete(p.notes, oldest)
 	}
-	p.notes[id] = &note{at: time.Now()}
+	p.notes[id] = &note{at: time.Now(), failed: failed}
 }
 
 // age is how long ago the last attempt began.

@@ -96,6 +96,7 @@ func (b *Broker) heard(p peer.ID) bool {
 // dials some of their peers again.
 func (b *Broker) recover(ctx context.Context) {
 	b.self.forget()
+	b.paths.forgive()
 	dead := b.silent(ctx, b.network.Conns(), urgentTime)
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
@@ -170,9 +171,13 @@ func alive(ctx context.Context, c network.Conn, d time.Duration) bool {
 }
 
 // replaced looks at the older connections to a peer that has made a new one: it
-// may have made it because they are dead.
+// may have made it because they are dead. Whichever side made it, there is a way.
 func (b *Broker) replaced(fresh network.Conn) {
-	if relayed(fresh) || fresh.Stat().Direction != network.DirInbound {
+	if relayed(fresh) {
+		return
+	}
+	b.paths.end(fresh.RemotePeer(), true)
+	if fresh.Stat().Direction != network.DirInbound {
 		return
 	}
 	var older []network.Conn

@@ -116,6 +116,7 @@ func (b *Broker) try(ctx context.Context, p peer.ID) error {
 	cancel()
 	<-ended
 	path := b.Path(p)
+	b.paths.end(p, path.How != HowNone && path.How != HowRelayed)
 	b.metrics.reached.WithLabelValues(path.How).Inc()
 	b.metrics.took.Observe(time.Since(began).Seconds())
 	if path.How == HowNone {
