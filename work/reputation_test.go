@@ -34,6 +34,10 @@ func TestTrust(t *testing.T) {
 	r.Catch(true, 10*day)
 	near("once caught", r.Trust(0.1, 16*day), 0)
 	near("after its exile", r.Trust(0.1, 17*day), 0.9)
+	r.Pass("a", []peer.ID{"c"}, 17*day)
+	if r.checks(17*day) != 0 {
+		t.Error("who had agreed with it before it was caught counts still")
+	}
 	r.Catch(true, 17*day)
 	near("the second exile is twice as long", r.Trust(0.1, 30*day), 0)
 	near("and ends", r.Trust(0.1, 31*day), 0.9)

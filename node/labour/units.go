@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/batchain/batchain/work"
@@ -104,15 +105,19 @@ func (f *feedSpec) part(n uint64) any {
 type lineSource struct {
 	path     string
 	priority uint8
-	file     *os.File
-	lines    *bufio.Reader
-	at       uint64 // number of the unit that comes next
+
+	mu    sync.Mutex
+	file  *os.File
+	lines *bufio.Reader
+	at    uint64 // number of the unit that comes next
 }
 
 // Next reads unit n; see [hive.Source].
 func (s *lineSource) Next(_ context.Context, n uint64) (work.Unit, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.file == nil || n < s.at {
-		s.close()
+		s.shut()
 		f, err := os.Open(s.path)
 		if err != nil {
 			return work.Unit{}, err
@@ -137,6 +142,12 @@ func (s *lineSource) Next(_ context.Context, n uint64) (work.Unit, error) {
 }
 
 func (s *lineSource) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut()
+}
+
+func (s *lineSource) shut() {
 	if s.file != nil {
 		_ = s.file.Close() // it was only read
 		s.file = nil

@@ -348,3 +348,38 @@ func TestTooMuchFromTheHive(t *testing.T) {
 		t.Errorf("%d tasks are held, want those of the first 10 that have a program", len(b.held))
 	}
 }
+
+// shy is a hive that gives one task at a time, and the next one only once it is answered.
+type shy struct{ *fake }
+
+func (s shy) Request(ctx context.Context, wish work.Wish) (work.Batch, error) {
+	s.mu.Lock()
+	out := 1000 - len(s.tasks) - len(s.results)
+	s.mu.Unlock()
+	if out > 0 {
+		return work.Batch{}, work.ErrPendingWork
+	}
+	wish.Slots = 1
+	return s.fake.Request(ctx, wish)
+}
+
+// A bee that is told to answer first asks again as soon as it has: no pause lies between
+// its answer and the next task.
+func TestAnswerBringsTheNextTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := shy{newFake(1000)}
+		programs := Inline{"f": func(_ context.Context, input []byte) ([]byte, error) {
+			time.Sleep(10 * time.Millisecond)
+			return input, nil
+		}}
+		b := New(Config{Hive: h, Runner: programs, Kinds: []work.Kind{work.Inline}, Names: programs.Names(), Slots: 2})
+		ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second)
+		defer cancel()
+		if err := b.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if len(h.results) != 1000 {
+			t.Errorf("%d of 1000 tasks of 10 ms in 11 s", len(h.results))
+		}
+	})
+}

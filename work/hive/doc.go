@@ -64,9 +64,8 @@
 // times as long as 95 of the last hundred did, when nothing else is left. Where
 // reputations count, a bee that is not yet believed alone gets at most 2 units at a
 // time of any other one, so that two cheats that meet are not believed by the
-// batch. Projects share
-// the bees by weight, counted in the time that their tasks take. A bee may
-// have 16 tasks of a program at once at first, twice as many after each result that
+// batch. Projects share the bees by weight, counted in the time that their tasks take. A
+// bee may have 16 tasks of a program at once at first, twice as many after each result that
 // was believed, up to 1024; one less after an error, half after a lease that went by
 // or a wrong result.
 //
@@ -76,7 +75,8 @@
 //	input 256 KiB; output 1008 KiB; larger things are files of the mesh
 //	tasks, results or heartbeats in a call 256; a call waits for work 30 s at most
 //	spot-check units 64 of a project; consumers 64; reputations in memory 32,768
-//	a validator or a Source's Next 30 s
+//	a validator or a Source's Next 30 s; who does not return then is left behind
+//	96 MiB of the disk are left to others: below, nothing is written, and wire.ErrFull is answered
 //
 // # What is not promised
 //

@@ -429,7 +429,7 @@ func until(t testing.TB, event string, happened func() bool) {
 }
 
 // A source is asked only for what is missing, also after a restart; one that
-// breaks ends Serve, and nothing else.
+// breaks, panics or hangs ends Serve, and nothing else.
 func TestSource(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()
 	h, stop := start(t, dir, nil)
@@ -451,8 +451,12 @@ func TestSource(t *testing.T) {
 	stop()
 	h, _ = start(t, dir, nil)
 	panicking := sourceFunc(func(context.Context, uint64) (work.Unit, error) { panic("oh") })
-	if err := h.Serve(ctx, "p", Handlers{Source: panicking}); err == nil || !strings.Contains(err.Error(), "panicked at unit 5") {
+	if err := h.Serve(ctx, "p", Handlers{Source: panicking}); err == nil || !strings.Contains(err.Error(), "source at unit 5 panicked") {
 		t.Errorf("a source that panics: %v", err)
+	}
+	hanging := sourceFunc(func(context.Context, uint64) (work.Unit, error) { select {} })
+	if err := h.Serve(ctx, "p", Handlers{Source: hanging}); err == nil || !strings.Contains(err.Error(), "source at unit 5 did not answer in 100ms") {
+		t.Errorf("a source that hangs: %v", err)
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(ctx, "p", Handlers{Source: source(9)}) }()

@@ -216,8 +216,17 @@ func (h *Hive) shut() error {
 	}
 	h.closed = true
 	h.metrics.unregister()
+	if free, err := h.free(); err == nil && free < closingRoom {
+		h.log.Warn("the disk is full: the hive ends as if it were killed, and loses nothing", "free", free)
+		return nil
+	}
 	return h.db.Close()
 }
+
+// closingRoom is the bytes that Badger may write when it is closed, into memory maps: on
+// a full disk that would end the process. Its log is synced, so the next start has all
+// of it; until then this process holds the folder.
+const closingRoom = 32 << 20
 
 // ErrStopped means that the hive's Run has ended.
 var ErrStopped = errors.New("the hive is stopped")

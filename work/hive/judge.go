@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/batchain/batchain/wire"
 	"github.com/batchain/batchain/work"
@@ -131,34 +132,43 @@ func (b *bench) take() (question, bool) {
 // errNobody means that no validator is there just now.
 var errNobody = wire.ErrBusy.With("nobody serves the project")
 
-// validate runs a validator. One that panics, or does not return in time, could
-// not judge; one that does not return at all is left behind.
+// validate runs a validator. One that panics, or does not return in time, could not judge.
 func (h *Hive) validate(ctx context.Context, q question) (work.Judgement, error) {
 	v := h.validator(q.project)
 	if v == nil {
 		return work.Judgement{}, errNobody
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.JudgeTimeout)
+	return inTime(ctx, h.cfg.JudgeTimeout, "validator", func(ctx context.Context) (work.Judgement, error) {
+		return v.Judge(ctx, q.unit, q.answers)
+	})
+}
+
+// inTime calls what the owner wrote. A panic of it is an error, and so is that it did not
+// return in time; then it is left behind. Who names it, for people.
+func inTime[T any](ctx context.Context, limit time.Duration, who string, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the %s did not answer in %v", who, limit))
 	defer cancel()
 	type outcome struct {
-		verdict work.Judgement
-		err     error
+		made T
+		err  error
 	}
 	done := make(chan outcome, 1)
 	go func() {
+		var o outcome
 		defer func() {
 			if p := recover(); p != nil {
-				done <- outcome{err: fmt.Errorf("the validator panicked: %v", p)}
+				o.err = fmt.Errorf("the %s panicked: %v", who, p)
 			}
+			done <- o
 		}()
-		verdict, err := v.Judge(ctx, q.unit, q.answers)
-		done <- outcome{verdict, err}
+		o.made, o.err = call(ctx)
 	}()
 	select {
 	case o := <-done:
-		return o.verdict, o.err
+		return o.made, o.err
 	case <-ctx.Done():
-		return work.Judgement{}, fmt.Errorf("the validator did not answer in %v", h.cfg.JudgeTimeout)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
 

@@ -139,15 +139,12 @@ func (h *Hive) ask(ctx context.Context, source Source, first uint64, n int) (uni
 	return units, nil
 }
 
-func (h *Hive) next(ctx context.Context, source Source, n uint64) (u work.Unit, err error) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.JudgeTimeout)
-	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("source panicked at unit %d: %v", n, p)
-		}
-	}()
-	return source.Next(ctx, n)
+// next has the source make a unit. One that panics, or does not return in time, made
+// none; one that does not return at all is left behind.
+func (h *Hive) next(ctx context.Context, source Source, n uint64) (work.Unit, error) {
+	return inTime(ctx, h.cfg.JudgeTimeout, fmt.Sprintf("source at unit %d", n), func(ctx context.Context) (work.Unit, error) {
+		return source.Next(ctx, n)
+	})
 }
 
 func (h *Hive) rest(ctx context.Context, d time.Duration) error {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/batchain/batchain/work"
 	"github.com/batchain/batchain/work/feed/feedtest"
@@ -168,6 +169,8 @@ func TestPostgres(t *testing.T) {
 		checkKilled(t, s.make(t, "text", "bytea"), nil)
 	})
 	t.Run("gone and back", func(t *testing.T) { testGoneAndBack(t, s) })
+	t.Run("killed in the middle of import", func(t *testing.T) { testInTheMiddle(t, s, "claimed") })
+	t.Run("killed in the middle of export", func(t *testing.T) { testInTheMiddle(t, s, "done") })
 }
 
 // testOutputs: what a column does not take is told in its row.
@@ -236,4 +239,42 @@ func testGoneAndBack(t *testing.T, s *server) {
 			s.start()
 		}
 	})
+}
+
+// testInTheMiddle: the database is killed when it has done half of a transaction, of which
+// a row becomes what state says, and started again; hive and bees live on. Then every
+// row has been claimed and answered, and each once.
+func testInTheMiddle(t *testing.T, s *server, state string) {
+	const count, gate = 60, 7
+	p := s.make(t, "text", "bytea")
+	p.exec(t, fmt.Sprintf(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+		IF new.ID_ = 'u5' AND new.STATE_ = '%s' THEN PERFORM pg_advisory_xact_lock(%d); END IF;
+		RETURN new; END $f$`, state, gate))
+	p.exec(t, `CREATE TRIGGER hold BEFORE UPDATE ON TABLE_ FOR EACH ROW EXECUTE FUNCTION hold()`)
+	logDone(t, p)
+	keeper, err := p.db.Conn(t.Context()) // its lock goes when the database does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keeper.Close()
+	if _, err := keeper.ExecContext(t.Context(), `SELECT pg_advisory_lock($1)`, gate); err != nil {
+		t.Fatal(err)
+	}
+	held := false
+	feedtest.CheckLived(t, p, count, func() {
+		for deadline := time.Now().Add(30 * time.Second); !held && time.Now().Before(deadline); {
+			<-time.After(5 * time.Millisecond)
+			query := `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`
+			if err := keeper.QueryRowContext(t.Context(), query).Scan(&held); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		s.stop("immediate")
+		s.start()
+	})
+	if !held {
+		t.Error("no transaction was in its middle")
+	}
+	checkDone(t, p, count)
 }

@@ -143,6 +143,12 @@ func checkKilled(t *testing.T, p *at, meanwhile func()) {
 	}
 	logDone(t, p)
 	feedtest.CheckKilled(t, p, string(where), count, kills, meanwhile)
+	checkDone(t, p, count)
+}
+
+// checkDone: each row got its result once.
+func checkDone(t *testing.T, p *at, count int) {
+	t.Helper()
 	var rows, distinct int
 	if err := p.db.QueryRow(`SELECT count(*), count(DISTINCT name) FROM written`).Scan(&rows, &distinct); err != nil {
 		t.Fatal(err)

@@ -85,6 +85,9 @@ func misbehave(how string, id int) {
 		for {
 			fmt.Print(strings.Repeat("x", 1<<16))
 		}
+	case "answers twice":
+		fmt.Printf(`{"type":"verdict","id":%d,"valid":true,"data":"bad"}`+"\n", id)
+		fmt.Printf(`{"type":"verdict","id":%d,"valid":true,"data":"no bee said so"}`+"\n", id)
 	case "lies":
 		fmt.Printf(`{"type":"verdict","id":%d,"valid":true,"data":"no bee said so"}`+"\n", id)
 	case "errs":
@@ -194,6 +197,16 @@ func TestCommands(t *testing.T) {
 				t.Errorf("the bad one came to %q, want %q", got[1], want)
 			}
 		})
+	}
+}
+
+// A verdict that was given counts, and no second one, of this unit or of the next.
+func TestSecondVerdict(t *testing.T) {
+	inputs := []string{`"bad"`, `"good"`, `"bad"`, `"rubbish"`}
+	for n, got := range run(t, program(t, "answers twice", false), time.Minute, inputs...) {
+		if got != inputs[n] {
+			t.Errorf("unit %s came to %s", inputs[n], got)
+		}
 	}
 }
 

@@ -119,6 +119,25 @@ func life(t *testing.T, dir, where string, after time.Duration) (ended bool) {
 	return ended
 }
 
+// CheckLived inserts units, and has hive, bees and feed live until all have come to what they
+// must, each made once; meanwhile, which does something to the store, runs beside it.
+func CheckLived(t *testing.T, p Place, count int, meanwhile func()) {
+	t.Helper()
+	r := &trial{Place: p, world: world{dir: t.TempDir(), bees: 2, config: feed.Config{Once: true, Poll: 10 * time.Millisecond, Ahead: 20}}}
+	r.insert(t, 0, count)
+	var beside sync.WaitGroup
+	beside.Go(meanwhile)
+	err := r.run(t)
+	beside.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.expectSquares(t, 0, count)
+	if r.made != uint64(count) {
+		t.Errorf("%d units were made of %d", r.made, count)
+	}
+}
+
 // InsertNumbers puts the units 0 to count there.
 func InsertNumbers(t *testing.T, p Place, count int) {
 	t.Helper()
