@@ -74,6 +74,8 @@ type Broker struct {
 	tries map[peer.ID]*attempt
 	shut  bool
 
+	elsewhere chan struct{} // holds one token when this node may be elsewhere than it was
+
 	oneself *oneself // nil until it is needed
 }
 
@@ -99,7 +101,7 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &Broker{
 		cfg: cfg, host: cfg.Host, network: network, log: cfg.Logger, metrics: newMetrics(),
-		paths: newPaths(), tries: map[peer.ID]*attempt{},
+		paths: newPaths(), tries: map[peer.ID]*attempt{}, elsewhere: make(chan struct{}, 1),
 		askers:   allowance{perKey: requestsPerAsker, total: requestsInTotal},
 		targets:  allowance{perKey: requestsPerTarget},
 		pairs:    allowance{perKey: requestsPerPair},
@@ -167,6 +169,8 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-survey.C:
 			b.self.survey(ctx)
 			survey.Reset(surveyEvery)
+		case <-b.elsewhere:
+			survey.Reset(0)
 		}
 	}
 }

@@ -93,7 +93,8 @@ func (b *Broker) heard(p peer.ID) bool {
 }
 
 // recover looks at every direct connection at once, closes the dead ones, and
-// dials some of their peers again.
+// dials some of their peers again. What was known of this node's addresses is
+// forgotten, and peers are asked anew.
 func (b *Broker) recover(ctx context.Context) {
 	b.self.forget()
 	b.paths.forgive()
@@ -105,6 +106,10 @@ func (b *Broker) recover(ctx context.Context) {
 		wg.Go(func() { _ = b.dial(ctx, p) }) // the routing layer looks for others
 	}
 	wg.Wait()
+	select {
+	case b.elsewhere <- struct{}{}:
+	default:
+	}
 	b.log.Info("connections were dead", "closed", len(dead))
 }
 

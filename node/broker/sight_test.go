@@ -107,3 +107,12 @@ func TestLookDoesNotWaitForOthers(t *testing.T) {
 		t.Errorf("seen at %v", got)
 	}
 }
+
+// A node that may be elsewhere asks anew at once, and not when it is time again.
+func TestNodesThatMovedAskAnew(t *testing.T) {
+	m := join(t, false, join(t, false))
+	seen := func() bool { return len(m.Seen()) > 0 }
+	until(t, "the first survey", seen)
+	m.recover(t.Context())
+	until(t, "the survey after a loss", seen)
+}
