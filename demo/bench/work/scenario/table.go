@@ -9,5 +9,5 @@ var Table = []Scenario{
 	{Name: "cheats", Title: "Workers that cheat", Play: cheats, Tries: 1, Not: []string{participant.Parallel}},
 	{Name: "crash", Title: "The queue's process and 3 of 10 workers are killed", Play: crash, Tries: 1},
 	{Name: "queue", Title: "A long queue", Play: queue, Tries: 1, Not: []string{"asynq", "JetStream", "Work Queue", participant.Parallel}},
-	{Name: "sandbox", Title: "One program, run in different ways", Play: sandbox, Tries: 1, Systems: sandboxSystems},
+	{Name: "sandbox", Title: "One program, run in different ways", Play: sandbox, Systems: sandboxSystems},
 }
