@@ -16,6 +16,9 @@ func TestExamples(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped with -short: it builds programs")
 	}
+	if withoutRace(t) {
+		return
+	}
 	examples, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)

@@ -28,10 +28,35 @@ func buildModule(t testing.TB, name string) []byte {
 	return wasm
 }
 
+// withoutRace runs this test in a binary without the race detector, when this one
+// has it, and reports whether it did: a child with it takes ten times as long to
+// compile a module of Go's. What a child does is looked at with small modules.
+func withoutRace(t *testing.T) bool {
+	t.Helper()
+	if !raceDetector {
+		return false
+	}
+	cmd := osexec.Command("go", "test", "-race=false", "-count=1", "-v", "-run", "^"+t.Name()+"$", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil:
+		t.Errorf("without the race detector: %v\n%s", err, out)
+	case strings.Contains(string(out), "--- SKIP: "+t.Name()):
+		t.Skipf("skipped without the race detector, too:\n%s", out)
+	case !strings.Contains(string(out), "--- PASS: "+t.Name()):
+		t.Errorf("it was not run:\n%s", out)
+	}
+	return true
+}
+
 // A module sees its unit, and a world that is the same for everyone.
 func TestModulesSeeNothingElse(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped with -short: it builds a module of Go's")
+	}
+	if withoutRace(t) {
+		return
 	}
 	dir := t.TempDir()
 	secret, given, link := filepath.Join(dir, "owner.key"), filepath.Join(dir, "given"), filepath.Join(dir, "link")
