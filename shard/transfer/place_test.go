@@ -2,16 +2,22 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"pgregory.net/rapid"
 
 	"github.com/batchain/batchain/shard"
+	"github.com/batchain/batchain/shard/exchange"
 )
 
 // yes makes answers of hosts that have this many bytes free; 0 is a refusal.
@@ -130,5 +136,42 @@ func TestGatherEndsByItself(t *testing.T) {
 	}, 1, shard.LeaseDefault, 1)
 	if len(answers) != 2 || answers[0].takes == answers[1].takes {
 		t.Errorf("%+v", answers)
+	}
+}
+
+// deaf is a host whose peers cannot be dialled, or never answer.
+type deaf struct {
+	host.Host
+	silent peer.ID
+}
+
+func (d deaf) NewStream(ctx context.Context, p peer.ID, _ ...protocol.ID) (network.Stream, error) {
+	if p == d.silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return nil, errors.New("no way leads there")
+}
+
+// Who cannot be reached is a no as soon as that is known; only silence is waited for.
+func TestGatherWaitsForSilenceOnly(t *testing.T) {
+	owner, _ := newHost(t)
+	for silent, want := range map[peer.ID]time.Duration{"": 0, "b": askTime} {
+		synctest.Test(t, func(t *testing.T) {
+			h := deaf{owner, silent}
+			e := New(Config{Host: h, Client: exchange.NewClient(h, mesh, exchange.Timeouts{}), Mesh: mesh})
+			began := time.Now()
+			answers := e.gather(t.Context(), func(context.Context) iter.Seq[peer.AddrInfo] {
+				return func(yield func(peer.AddrInfo) bool) {
+					_ = yield(peer.AddrInfo{ID: "a"}) && yield(peer.AddrInfo{ID: "b"}) && yield(peer.AddrInfo{ID: "c"})
+				}
+			}, 1, shard.LeaseDefault, 1)
+			if took := time.Since(began); took != want {
+				t.Errorf("with %q silent it took %s, want %s", silent, took, want)
+			}
+			if len(answers) != 3 || slices.ContainsFunc(answers, func(a answer) bool { return a.takes || a.why == "" }) {
+				t.Errorf("with %q silent: %+v", silent, answers)
+			}
+		})
 	}
 }
