@@ -67,7 +67,8 @@
 // batch. Projects share the bees by weight, counted in the time that their tasks take. A
 // bee may have 16 tasks of a program at once at first, twice as many after each result that
 // was believed, up to 1024; one less after an error, half after a lease that went by
-// or a wrong result.
+// or a wrong result. At one time it gets 8, or half as many as there are for each bee that
+// is here: so what is left at the end is spread, and goes out in small parts.
 //
 // # Limits
 //

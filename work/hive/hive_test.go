@@ -572,6 +572,22 @@ func TestStraggler(t *testing.T) {
 	}
 }
 
+// The last units are spread: no bee gets many at a time while others have none.
+func TestLastUnitsAreSpread(t *testing.T) {
+	f := open(t, terms("p", once), 26, nil)
+	wish := inline
+	wish.Slots = 40
+	left := 26
+	for k, want := range []int{13, 8, 5} {
+		batch, err := f.Request(t.Context(), member(k), wish)
+		f.must(err)
+		if len(batch.Tasks) != want {
+			t.Errorf("bee %d got %d of the last %d tasks, want %d", k, len(batch.Tasks), left, want)
+		}
+		left -= len(batch.Tasks)
+	}
+}
+
 // A bee that has much in hand gets no more, one that errs less and less.
 func TestQuota(t *testing.T) {
 	f := open(t, terms("p", once), 40, nil)

@@ -89,11 +89,11 @@ func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
 // choice is a project that may have something for the bee.
 type choice struct {
 	project *project
-	room    int // tasks of it that the bee may still get
+	room    int // tasks of it that the bee may still get now
 }
 
 // choices finds the projects whose program the bee runs, and how many more of
-// their tasks it may have. Full means that nothing but that stands in the way.
+// their tasks it may get now. Full means that nothing but that stands in the way.
 func (o *handout) choices() (choices []*choice, full bool) {
 	have := map[*project]int{}
 	for g := range o.members[o.bee.Peer] {
@@ -115,7 +115,7 @@ func (o *handout) choices() (choices []*choice, full bool) {
 			continue
 		}
 		if room := int(r.Quota) - have[p]; room > 0 {
-			choices = append(choices, &choice{p, room})
+			choices = append(choices, &choice{p, min(room, o.portion(p))})
 		} else {
 			full = true
 		}
