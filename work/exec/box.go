@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -32,13 +33,33 @@ func newBox(dir string) (box, error) {
 
 func (b box) in() string    { return filepath.Join(b.dir, "in") }
 func (b box) out() string   { return filepath.Join(b.dir, "out") }
-func (b box) remove() error { return os.RemoveAll(b.dir) }
+func (b box) remove() error { return wipe(filepath.Dir(b.dir), filepath.Base(b.dir)) }
+
+// wipe removes what is below dir under a name, also folders that a worker made so that
+// nobody may list them. Nothing that is linked there is touched.
+func wipe(dir, name string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.RemoveAll(name); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	err = fs.WalkDir(root.FS(), name, func(path string, d fs.DirEntry, _ error) error {
+		if d == nil || !d.IsDir() {
+			return nil
+		}
+		return root.Chmod(path, 0o700)
+	})
+	return errors.Join(err, root.RemoveAll(name))
+}
 
 // removeBoxes removes what workers of an earlier process left below dir.
 func removeBoxes(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, boxPattern))
 	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
+		err = errors.Join(err, box{path}.remove())
 	}
 	return err
 }
@@ -74,7 +95,7 @@ func (b box) empty() error {
 			return err
 		}
 		for _, entry := range entries {
-			if err := os.RemoveAll(filepath.Join(half, entry.Name())); err != nil {
+			if err := wipe(half, entry.Name()); err != nil {
 				return err
 			}
 		}

@@ -84,10 +84,11 @@
 // becomes a guest (which runs one module), a compiler (one module, once), or a
 // native command:
 //
-//	limits      RLIMIT_DATA, CPU, NOFILE, FSIZE, CORE, MEMLOCK; priority 19
+//	limits      RLIMIT_DATA, STACK, CPU, NOFILE, FSIZE, CORE, MEMLOCK; priority 19; no descriptor but the first three
 //	namespaces  user, network, processes, messages, names: no interface but a dead loopback; when its first process ends, all do
 //	landlock    files: the system's libraries and programs, its own folder, what the owner listed; TCP; abstract sockets, signals (version 4 and later)
-//	seccomp     no sockets, no new processes, no namespaces, no memory that RLIMIT_DATA does not count, no rare calls
+//	seccomp     no sockets, no new processes, no namespaces, no memory that RLIMIT_DATA does not count, no rare calls;
+//	            no file's mode, owner, times or attributes are changed, and none is watched: Landlock does not see that
 //
 // A module has walls of its own: it can call nothing but WASI. So a guest runs
 // with those layers that the machine has. A native command runs with all of

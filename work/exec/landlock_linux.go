@@ -20,8 +20,9 @@ const (
 // systemPaths are what programs are made of: libraries, interpreters, data.
 var systemPaths = []string{"/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives"}
 
-// devicePaths may be written to as well.
-var devicePaths = []string{"/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"}
+// devicePaths may be written to as well. A shared map of /dev/zero would be memory that no
+// limit counts.
+var devicePaths = []string{"/dev/null", "/dev/urandom", "/dev/random"}
 
 // landlockVersion returns the version of Landlock that the kernel has; 0: none.
 func landlockVersion() int {

@@ -31,6 +31,8 @@ func become(word, dir string) bool {
 		lacking(dir)
 	case parentWord:
 		parent(dir)
+	case boxWord:
+		boxed(dir)
 	default:
 		return false
 	}

@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,9 @@ const (
 )
 
 // forbidden are the system calls that a confined process has no use for: those
-// that reach other processes, the network, the kernel's rarer parts, or take
-// memory that no limit counts.
+// that reach other processes, the network, the kernel's rarer parts, take
+// memory that no limit counts, or do to files what Landlock does not see: change their
+// modes, owners, times and attributes, and watch them.
 var forbidden = []uint32{
 	unix.SYS_SOCKET, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
@@ -29,16 +31,18 @@ var forbidden = []uint32{
 	unix.SYS_KEXEC_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE,
 	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL, unix.SYS_SYSLOG, unix.SYS_PERSONALITY,
 	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
+	unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT, unix.SYS_INOTIFY_INIT1,
+	unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_FSETXATTR, unix.SYS_SETXATTRAT,
+	unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_REMOVEXATTRAT, unix.SYS_FILE_SETATTR,
 	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT,
 }
 
-// The old calls of amd64 that make a process, and where the numbers of its
-// other interface begin.
-const (
-	amd64Fork  = 57
-	amd64Vfork = 58
-	amd64X32   = 1 << 30
-)
+// oldCalls are those that only amd64 has: fork, vfork, chmod, chown, lchown, utime, utimes,
+// inotify_init, futimesat.
+var oldCalls = []uint32{57, 58, 90, 92, 94, 132, 235, 253, 261}
+
+// amd64X32 is where the numbers of amd64's other interface begin.
+const amd64X32 = 1 << 30
 
 // restrictSyscalls installs the filter for this thread and what it executes.
 func restrictSyscalls() error {
@@ -77,7 +81,7 @@ func syscallFilter(arch string) ([]unix.SockFilter, error) {
 			load(offsetArch), {Code: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, K: unix.AUDIT_ARCH_X86_64, Jt: 1}, kill,
 			load(offsetCall), unless(unix.BPF_JGE, amd64X32, 1), kill,
 		}
-		calls = append([]uint32{amd64Fork, amd64Vfork}, calls...)
+		calls = append(slices.Clone(oldCalls), calls...)
 	case "arm64":
 		filter = []unix.SockFilter{
 			load(offsetArch), {Code: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, K: unix.AUDIT_ARCH_AARCH64, Jt: 1}, kill,
@@ -94,8 +98,11 @@ func syscallFilter(arch string) ([]unix.SockFilter, error) {
 		unless(unix.BPF_JEQ, unix.SYS_CLONE3, 1), deny(unix.ENOSYS), // libraries fall back to clone
 		unless(unix.BPF_JEQ, unix.SYS_CLONE, 4),
 		load(offsetArgs), unless(unix.BPF_JSET, unix.CLONE_THREAD, 1), allow, deny(unix.EPERM),
-		unless(unix.BPF_JEQ, unix.SYS_MMAP, 4),
-		load(offsetArgs+3*8), unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: sharedAnonymous},
+		unless(unix.BPF_JEQ, unix.SYS_PRCTL, 4), // who is not killed with its parent goes on for ever
+		load(offsetArgs), unless(unix.BPF_JEQ, unix.PR_SET_PDEATHSIG, 1), deny(unix.EPERM), allow,
+		unless(unix.BPF_JEQ, unix.SYS_MMAP, 6),
+		load(offsetArgs+3*8), unless(unix.BPF_JSET, unix.MAP_GROWSDOWN, 1), deny(unix.ENOMEM), // a stack, to RLIMIT_DATA
+		unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: sharedAnonymous},
 		unless(unix.BPF_JEQ, sharedAnonymous, 1), deny(unix.ENOMEM),
 		allow,
 	), nil

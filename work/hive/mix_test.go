@@ -63,6 +63,26 @@ func TestNewBeesShareLittle(t *testing.T) {
 	}
 }
 
+// What a bee has answered, and what it gave back, keeps it from nothing: it waits for
+// nobody but itself.
+func TestNewBeesWaitForNobody(t *testing.T) {
+	f := open(t, terms("p", work.Policy{Checks: -1}), 4, nil)
+	f.all(1, f.many(1, 4))
+	for _, task := range f.many(2, 4) { // two, which stay open: they do not agree
+		f.must(f.give(2, task, "y"))
+	}
+	if more := f.many(2, 4); len(more) != 2 {
+		t.Errorf("it got %q while others are asked about what it has answered", inputs(more))
+	}
+	alone := open(t, terms("p", work.Policy{Checks: -1}), 3, nil)
+	tasks := alone.many(1, 3)
+	_, err := alone.Submit(t.Context(), member(1), []work.Result{{Token: tasks[0].Token, Status: work.GivenUp}})
+	alone.must(err)
+	if again := alone.many(1, 3); len(again) != 1 {
+		t.Errorf("what it gave back it got %d times", len(again))
+	}
+}
+
 // A bee that much has been seen of is not held to that: it decides alone.
 func TestOldBeesShareAll(t *testing.T) {
 	f := open(t, terms("p", work.Policy{Checks: -1, Threshold: 0.97}), 0, nil)
