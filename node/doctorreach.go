@@ -41,6 +41,9 @@ func examineReach(s control.Status) Finding {
 		return wrong(check, "let TCP and UDP port 4170 in", "this machine has a public address, and a firewall keeps others out")
 	case mapped(r):
 		return fine(check, "the gate maps a port to this node: %s", r.Mapped[0])
+	case r.NAT == "random" && contested(r, s.Addrs):
+		return wrong(check, "let this node listen at a port of its own, 4171 say: listen in config.toml",
+			"behind a NAT that keeps ports, and another machine behind it uses this node's: not every peer can reach it%s", overRelays(r))
 	case r.NAT == "random":
 		return wrong(check, "turn on UPnP or NAT-PMP at the router, or forward TCP and UDP port 4170 to this machine",
 			"behind a NAT that takes another port for each peer: only peers that can be dialled themselves reach this node%s", overRelays(r))
@@ -69,12 +72,39 @@ func overRelays(r *control.Reach) string {
 	return fmt.Sprintf(", or over %s", english.Plural(len(relays), "relay", ""))
 }
 
-// mapped reports whether a mapping leads here from the outside: not one of a gate
-// that is behind another, where others see this node under another address.
+// mapped reports whether a mapping leads here from the outside: not one that peers
+// could not dial, nor one of a gate that is behind another, where others see this
+// node under another address.
 func mapped(r *control.Reach) bool {
 	return slices.ContainsFunc(r.Mapped, func(m string) bool {
-		return public(m) && (len(r.Seen) == 0 || !public(r.Seen[0]) || hostOf(m) == hostOf(r.Seen[0]))
+		return public(m) && !slices.Contains(r.Unreachable, m) && (len(r.Seen) == 0 || !public(r.Seen[0]) || hostOf(m) == hostOf(r.Seen[0]))
 	})
+}
+
+// contested reports whether a gate keeps the UDP port of this node, whose addresses
+// are own, towards some peers and not towards others: a symmetric NAT keeps none, so
+// it has given the port to another machine there.
+func contested(r *control.Reach, own []string) bool {
+	kept := false
+	for _, seen := range r.Seen {
+		if hostOf(seen) != hostOf(r.Seen[0]) {
+			return false // a NAT with several addresses
+		}
+		kept = kept || slices.ContainsFunc(own, func(o string) bool {
+			return hostOf(o) != hostOf(seen) && udpPort(o) != "" && udpPort(o) == udpPort(seen)
+		})
+	}
+	return kept
+}
+
+// udpPort is the UDP port of an address, as text, "" if it has none.
+func udpPort(text string) string {
+	addr, err := ma.NewMultiaddr(text)
+	if err != nil {
+		return ""
+	}
+	port, _ := addr.ValueForProtocol(ma.P_UDP)
+	return port
 }
 
 // public reports whether an address, as text, is one of the Internet.

@@ -95,8 +95,8 @@ func (n *Node) reach() *control.Reach {
 	if confirmed, ok := n.plain.(interface {
 		ConfirmedAddrs() (a, b, c []ma.Multiaddr)
 	}); ok {
-		reachable, _, _ := confirmed.ConfirmedAddrs()
-		r.Reachable = texts(reachable)
+		reachable, unreachable, _ := confirmed.ConfirmedAddrs()
+		r.Reachable, r.Unreachable = texts(reachable), texts(unreachable)
 	}
 	r.Relays = texts(slices.DeleteFunc(n.host.Addrs(), func(a ma.Multiaddr) bool { return !isCircuit(a) }))
 	r.Relay = slices.Contains(n.host.Mux().Protocols(), proto.ProtoIDv2Hop)

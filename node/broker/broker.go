@@ -158,7 +158,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer pulse.Wait()
 	look := time.NewTicker(pruneEvery)
 	defer look.Stop()
-	survey := time.NewTimer(surveyFirst)
+	survey, soon := time.NewTimer(surveyFirst), surveySoon
 	defer survey.Stop()
 	for {
 		select {
@@ -168,7 +168,11 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.prune(pruneAge)
 		case <-survey.C:
 			b.self.survey(ctx)
-			survey.Reset(surveyEvery)
+			again := surveyEvery
+			if b.NAT() == "" {
+				again, soon = soon, min(2*soon, surveyEvery)
+			}
+			survey.Reset(again)
 		case <-b.elsewhere:
 			survey.Reset(0)
 		}

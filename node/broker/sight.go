@@ -20,7 +20,8 @@ const (
 	blinding    = 2                       // of whom so many mean that no UDP passes
 	maxSeen     = 8                       // observers that are remembered
 	surveyFirst = 3 * time.Second         // after the start, peers are asked so that the kind of NAT is known
-	surveyEvery = 3 * time.Minute         // … and again
+	surveySoon  = 10 * time.Second        // … and again while it is not, twice as long later each time
+	surveyEvery = 3 * time.Minute         // … once it is
 	surveyed    = 3                       // peers that are asked then
 )
 

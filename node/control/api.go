@@ -132,8 +132,10 @@ type Reach struct {
 	Seen      []string `json:"seen,omitempty"`      // how peers see its QUIC socket, the latest first
 	Mapped    []string `json:"mapped,omitempty"`    // addresses that a gate maps to it
 	Reachable []string `json:"reachable,omitempty"` // addresses that peers have dialled, when asked to
-	Relays    []string `json:"relays,omitempty"`    // addresses through relays
-	Relay     bool     `json:"relay,omitempty"`     // it is one itself
+	// Unreachable are addresses that peers could not dial when asked to.
+	Unreachable []string `json:"unreachable,omitempty"`
+	Relays      []string `json:"relays,omitempty"` // addresses through relays
+	Relay       bool     `json:"relay,omitempty"`  // it is one itself
 }
 
 // Peer is another node as this one sees it.
