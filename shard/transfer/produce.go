@@ -15,7 +15,7 @@ import (
 // and the private part of the manifest.
 func (p *put) segments(ctx context.Context) (int, shard.Private, error) {
 	full := p.journal.start.Segment
-	buffers, err := newSlabs(p.scheme.Shards() * p.scheme.ShardLength(full))
+	buffers, err := newSlabs(p.slabLength(full))
 	if err != nil {
 		return 0, shard.Private{}, err
 	}

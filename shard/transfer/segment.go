@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -15,13 +16,13 @@ type segment struct {
 	sealing sealing
 	plain   int               // bytes of plaintext
 	length  int               // bytes of a shard
-	shards  [][]byte          // in one slab; nil when every shard is under receipt already
+	shards  [][]byte          // in one slab, see [put.cut]; nil when every shard is under receipt already
 	known   map[uint8]peer.ID // who gave receipts in an earlier try, by index
 	done    bool              // whole since an earlier try
 }
 
 // readSegment reads the next segment into slab, and seals and encodes it there,
-// unless an earlier try has all its receipts. The slab holds Data+Parity shards.
+// unless an earlier try has all its receipts.
 func (p *put) readSegment(number uint32, slab []byte, full int) (*segment, error) {
 	length, last, err := p.in.segment(slab[:full])
 	if err != nil {
@@ -68,11 +69,31 @@ func (p *put) encode(s *segment, slab, plain []byte) error {
 	s.length = p.scheme.ShardLength(s.sealing.Sealed)
 	sealed := p.sealer.Seal(plain, s.sealing.Number, s.sealing.Last, s.sealing.Nonce)
 	clear(slab[len(sealed) : p.scheme.Data*s.length])
-	s.shards = p.scheme.Split(slab, s.length)
+	if s.shards = p.cut(slab, s.length); p.scheme.Data == 1 {
+		return nil
+	}
 	if err := p.coder.Encode(s.shards); err != nil {
 		return fmt.Errorf("encode segment %d: %w", s.sealing.Number, err)
 	}
 	return nil
+}
+
+// cut names the shards in a slab. Where there is one data shard all are copies of
+// it, and it is there once.
+func (p *put) cut(slab []byte, length int) [][]byte {
+	if p.scheme.Data == 1 {
+		return slices.Repeat([][]byte{slab[:length:length]}, p.scheme.Shards())
+	}
+	return p.scheme.Split(slab, length)
+}
+
+// slabLength is the bytes that a full segment of so many sealed bytes takes with
+// all its shards.
+func (p *put) slabLength(full int) int {
+	if p.scheme.Data == 1 {
+		return p.scheme.ShardLength(full)
+	}
+	return p.scheme.Shards() * p.scheme.ShardLength(full)
 }
 
 // place sees to it that a segment is under receipt, and notes that it is.
