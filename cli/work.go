@@ -138,6 +138,9 @@ func projectText(p *control.Project) string {
 		}
 		rows = append(rows, [2]string{label, peer})
 	}
+	for _, lack := range p.Declined {
+		rows = append(rows, [2]string{"declined", fmt.Sprintf("by %d volunteers, who give less: %s", lack.Bees, printable(lack.Why))})
+	}
 	if p.Results != "" {
 		rows = append(rows, [2]string{"results", p.Results})
 	}
@@ -176,6 +179,7 @@ func workVolunteerCommand() *command {
 			yes("any", "those of any node of the mesh (the default)"),
 			number("slots", 0, "units at once (default half the processors)"),
 			number("max-seconds", 0, "units that may take longer are not done (default a day)"),
+			text("max-memory", "SIZE", "units that may use more memory are not done: 512MiB (default 1GiB)"),
 			list("allow-native", "NAME…", "a command that units may use: NAME, or 'NAME=PROGRAM ARG…'; may be repeated"),
 			yes("off", "do none any more"),
 		},
@@ -185,10 +189,16 @@ func workVolunteerCommand() *command {
 
 func runWorkVolunteer(ctx context.Context, s *session, c *urfave.Context) error {
 	req := control.VolunteerRequest{Off: c.Bool("off"), Hives: c.StringSlice("hive"), Slots: c.Int("slots"), Wall: c.Int("max-seconds"), Native: c.StringSlice("allow-native")}
+	if c.IsSet("max-memory") {
+		var err error
+		if req.Memory, err = parseSize(s.named("max-memory"), c.String("max-memory")); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.Bool("any") && len(req.Hives) > 0:
 		return usage(90, "--any and --hive cannot both be meant").Try("batchain work volunteer --any")
-	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots+req.Wall > 0):
+	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots+req.Wall > 0 || req.Memory > 0):
 		return usage(91, "--off stands alone").Try("batchain work volunteer --off")
 	}
 	var v control.Volunteering

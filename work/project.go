@@ -73,7 +73,14 @@ func (f File) validate() error {
 	return nil
 }
 
-// Limits is what one execution may use. Zero fields leave it to the bee.
+// What one execution may use where its program says nothing, see [Limits].
+const (
+	DefaultMemory = 256 << 20 // bytes
+	DefaultWall   = time.Minute
+)
+
+// Limits is what one execution may use. Zero fields leave it to the bee; [DefaultMemory] and
+// [DefaultWall] are what bees take.
 type Limits struct {
 	Fuel   uint64        `cbor:"1,keyasint,omitempty"` // instructions, see the runner
 	Memory uint64        `cbor:"2,keyasint,omitempty"` // bytes

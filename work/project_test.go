@@ -106,6 +106,29 @@ func TestWishRuns(t *testing.T) {
 	}
 }
 
+// What an owner gives is compared with what a unit may use, said or not.
+func TestWishLacks(t *testing.T) {
+	tests := []struct {
+		wish   Wish
+		limits Limits
+		want   string
+	}{
+		{Wish{}, Limits{Memory: 1 << 40, Wall: time.Hour}, ""},
+		{Wish{Memory: 256 << 20, Wall: time.Minute}, Limits{}, ""},
+		{Wish{Memory: 256<<20 - 1}, Limits{}, "a unit may use 256 MiB of memory"},
+		{Wish{Memory: 1 << 30}, Limits{Memory: 2 << 30}, "a unit may use 2048 MiB of memory"},
+		{Wish{Wall: 30 * time.Second}, Limits{}, "a unit may take 1m0s"},
+		{Wish{Memory: 1 << 30, Wall: time.Hour}, Limits{Memory: 1 << 30, Wall: time.Hour}, ""},
+	}
+	for _, test := range tests {
+		p := wasm()
+		p.Limits = test.limits
+		if got := test.wish.Lacks(&p); got != test.want {
+			t.Errorf("%+v of %+v: %q, want %q", test.limits, test.wish, got, test.want)
+		}
+	}
+}
+
 func TestStatesHaveWords(t *testing.T) {
 	if Cancelled.String() != "cancelled" || NotNeeded.String() != "not needed" || GroupState(0).String() != "unknown" || AttemptState(99).String() != "unknown" {
 		t.Error(Cancelled, NotNeeded, GroupState(0), AttemptState(99))

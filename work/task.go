@@ -1,6 +1,10 @@
 package work
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // Bounds on one call of a bee.
 const (
@@ -23,6 +27,23 @@ type Wish struct {
 	// Resume asks first for the tasks that the bee has already, as one does that
 	// was started again, or did not get the last answer.
 	Resume bool `cbor:"5,keyasint,omitempty"`
+	// Memory and Wall are the most that one unit may use there, in bytes and by the wall
+	// clock; 0 says nothing.
+	Memory uint64        `cbor:"6,keyasint,omitempty"`
+	Wall   time.Duration `cbor:"7,keyasint,omitempty"`
+}
+
+// Lacks returns what a unit of p may use and the bee does not give, in words for people;
+// "" when it gives all.
+func (w *Wish) Lacks(p *Program) string {
+	memory, wall := cmp.Or(p.Limits.Memory, DefaultMemory), cmp.Or(p.Limits.Wall, DefaultWall)
+	switch {
+	case w.Memory > 0 && memory > w.Memory:
+		return fmt.Sprintf("a unit may use %d MiB of memory", memory>>20)
+	case w.Wall > 0 && wall > w.Wall:
+		return fmt.Sprintf("a unit may take %v", wall)
+	}
+	return ""
 }
 
 // Runs reports whether the bee can run p.

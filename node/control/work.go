@@ -56,7 +56,14 @@ type Project struct {
 	EtaS      float64  `json:"eta_s"`             // seconds until all units have ended; -1: not known
 	Caught    []string `json:"caught,omitempty"`  // peers that gave wrong results; told of one project alone
 	Results   string   `json:"results,omitempty"` // id of the file with the results, once there is one
+	Declined  []Lack   `json:"declined,omitempty"`
 	Trouble   string   `json:"trouble,omitempty"` // what keeps the node from making units or delivering results
+}
+
+// Lack is what a unit of a project may use and the owners of some bees do not give.
+type Lack struct {
+	Bees int    `json:"bees"` // that asked since the node started
+	Why  string `json:"why"`  // for people
 }
 
 // Ended is how many units have ended.
@@ -101,6 +108,7 @@ type VolunteerRequest struct {
 	Hives  []string `json:"hives,omitempty"`  // peer ids or full addresses: only these
 	Slots  int      `json:"slots,omitempty"`  // units at once; 0: half the processors
 	Wall   int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
+	Memory int64    `json:"memory,omitempty"` // bytes that a unit may use at most; 0: 1 GiB
 	Native []string `json:"native,omitempty"` // NAME or NAME=PROGRAM ARG…: commands that units may name
 }
 

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/batchain/batchain/node/control"
@@ -119,6 +121,9 @@ func (l *Labour) standing(s hive.Status) control.Project {
 	}
 	if s.Sealed {
 		p.Total = int64(s.Made)
+	}
+	for _, why := range slices.Sorted(maps.Keys(s.Declined)) {
+		p.Declined = append(p.Declined, control.Lack{Bees: s.Declined[why], Why: why})
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -136,6 +136,7 @@ func (l *Labour) startBee(ctx context.Context, group *errgroup.Group, wish *Wish
 	}
 	cfg := bee.Config{
 		Hive: at, Runner: &runner{l.pool, modules, l.cache}, Kinds: []work.Kind{work.WASM}, Slots: wish.Slots,
+		Memory: uint64(l.pool.Most().Memory), Wall: l.pool.Most().Wall,
 		Logger: l.log.With("part", "bee", "hive", id),
 	}
 	for _, n := range wish.Native {
@@ -189,7 +190,7 @@ type pool struct {
 }
 
 func newPool(dir string, wish *Wish, cfg Config) (*pool, error) {
-	c := exec.Config{Dir: dir, Slots: wish.Slots, Wall: time.Duration(wish.Wall) * time.Second, Logger: cfg.Logger.With("part", "exec"), Registerer: cfg.Registerer}
+	c := exec.Config{Dir: dir, Slots: wish.Slots, Memory: wish.Memory, Wall: time.Duration(wish.Wall) * time.Second, Logger: cfg.Logger.With("part", "exec"), Registerer: cfg.Registerer}
 	for _, n := range wish.Native {
 		c.Commands = append(c.Commands, n.command())
 	}

@@ -31,6 +31,7 @@ type Wish struct {
 	Hives   []string `json:"hives,omitempty"`  // peer ids or full addresses; none: any hive
 	Slots   int      `json:"slots,omitempty"`  // units at once
 	Wall    int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
+	Memory  int64    `json:"memory,omitempty"` // bytes that a unit may use at most; 0: 1 GiB
 	Native  []Native `json:"native,omitempty"`
 }
 
@@ -98,7 +99,7 @@ func (l *Labour) Volunteer(_ context.Context, req control.VolunteerRequest) (con
 
 // wishOf reads a request.
 func wishOf(req control.VolunteerRequest) (Wish, error) {
-	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots, Wall: req.Wall}
+	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots, Wall: req.Wall, Memory: req.Memory}
 	if req.Off {
 		return w, nil
 	}
@@ -110,6 +111,8 @@ func wishOf(req control.VolunteerRequest) (Wish, error) {
 		return w, control.NewError(control.ExitUsage, 30, "%d units at once cannot be done", req.Slots).Because("1 to %d can", maxSlots)
 	case w.Wall < 0:
 		return w, control.NewError(control.ExitUsage, 38, "a unit cannot take %d seconds at most", req.Wall).Because("0, for a day, and more can be said")
+	case w.Memory < 0:
+		return w, control.NewError(control.ExitUsage, 39, "a unit cannot use %d bytes of memory at most", req.Memory).Because("0, for 1 GiB, and more can be said")
 	case len(req.Hives) > maxHives || len(req.Native) > maxNative:
 		return w, control.NewError(control.ExitUsage, 31, "too many hives or commands").Because("%d hives and %d commands are the most", maxHives, maxNative)
 	}

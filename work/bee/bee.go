@@ -44,6 +44,11 @@ type Config struct {
 	Kinds  []work.Kind // of programs that the runner executes
 	Names  []string    // of Native and Inline programs that it has
 	Slots  int         // tasks at once; 1
+
+	// Memory and Wall are what the hive is told, see [work.Wish].
+	Memory uint64
+	Wall   time.Duration
+
 	Logger *slog.Logger
 }
 

@@ -174,6 +174,9 @@ func (p *Pool) do(ctx context.Context, w *worker, u Unit) (result Result, err er
 	return w.do(ctx, u, paths)
 }
 
+// Most returns the most that a unit may ask for: of memory, and of time.
+func (p *Pool) Most() Limits { return Limits{Memory: p.config.Memory, Wall: p.config.Wall} }
+
 // check refuses units that no worker is to see.
 func (p *Pool) check(u Unit) error {
 	if len(u.Input) > MaxInput || !json.Valid(u.Input) {

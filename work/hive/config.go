@@ -62,5 +62,6 @@ const (
 	maxLook     = 1024    // groups looked at for one assignment
 	maxEvents   = 1 << 16 // events kept
 	maxQuizzes  = 64      // units of one project kept for spot checks
+	maxDeclined = 1024    // bees of one project that are remembered as giving too little
 	maxCursors  = 64      // consumers of one project
 )

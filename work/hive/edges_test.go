@@ -3,6 +3,7 @@ package hive_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -64,6 +65,32 @@ func TestFuelIsPartOfTheAnswer(t *testing.T) {
 		if s, err := f.Show(t.Context(), "p"); err != nil || (s.Valid == 1) != loose {
 			t.Errorf("loose %v: %d valid, %v", loose, s.Valid, err)
 		}
+	}
+}
+
+// A bee whose owner gives less than a unit may use gets none, and the project is told why:
+// that is no attempt and no fault of anybody. Once he gives more it gets one.
+func TestOwnersGiveWhatTheyGive(t *testing.T) {
+	p := terms("p", once)
+	p.Program.Limits = work.Limits{Memory: 2 << 30, Wall: time.Hour}
+	f := open(t, p, 1, nil)
+	for n, wish := range []work.Wish{{Memory: 1 << 30}, {Memory: 1 << 30, Wall: time.Second}, {Memory: 2 << 30, Wall: time.Minute}} {
+		wish.Slots, wish.Kinds, wish.Names = 1, inline.Kinds, inline.Names
+		for range 40 { // more often than a unit may be tried
+			batch, err := f.Request(t.Context(), member(n), wish)
+			f.must(err)
+			if len(batch.Tasks) > 0 {
+				t.Fatalf("bee %d got a task", n)
+			}
+		}
+	}
+	want := map[string]int{"a unit may use 2048 MiB of memory": 2, "a unit may take 1h0m0s": 1}
+	if s, err := f.Show(t.Context(), "p"); err != nil || !maps.Equal(s.Declined, want) || s.Begun != 0 || s.Failed != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	f.must(f.give(0, f.take(0), "x")) // it says of no bound any more
+	if s, err := f.Show(t.Context(), "p"); err != nil || s.Valid != 1 || s.Declined["a unit may use 2048 MiB of memory"] != 1 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

@@ -107,6 +107,9 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		if p.row.State != Running || !o.wish.Runs(&p.row.Project.Program) {
 			continue
 		}
+		if !o.gives(p) {
+			continue
+		}
 		if p.row.Project.Policy.Rule == work.Custom && o.validator(p.row.Project.Name) == nil {
 			continue // nobody could judge what comes
 		}
@@ -121,6 +124,19 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		}
 	}
 	return choices, full && len(choices) == 0
+}
+
+// gives reports whether the bee's owner gives what a unit may use, and has the project told
+// when he does not.
+func (o *handout) gives(p *project) bool {
+	lack := o.wish.Lacks(&p.row.Project.Program)
+	switch _, known := p.declined[o.bee.Peer]; {
+	case lack == "":
+		delete(p.declined, o.bee.Peer)
+	case known || len(p.declined) < maxDeclined:
+		p.declined[o.bee.Peer] = lack
+	}
+	return lack == ""
 }
 
 // leastServed returns the project that has had least of the bees for its

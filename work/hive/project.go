@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/batchain/batchain/wire"
 	"github.com/batchain/batchain/work"
 )
@@ -41,13 +43,16 @@ type project struct {
 	pace    pace
 	quizzes []*quiz
 	checks  map[uint64]*check // spot checks under way, by number
-	lease   uint64            // tasks given out since the start: every 16th is for the oldest unit
+	// declined are bees whose owners give less than a unit may use, and what that is.
+	declined map[peer.ID]string
+
+	lease uint64 // tasks given out since the start: every 16th is for the oldest unit
 }
 
 func newProject(id uint32, row projectRow) *project {
 	p := &project{
 		id: id, row: row, program: row.Project.Program.ID(),
-		open: map[uint64]*group{}, checks: map[uint64]*check{},
+		open: map[uint64]*group{}, checks: map[uint64]*check{}, declined: map[peer.ID]string{},
 	}
 	for i := range p.lanes {
 		p.lanes[i].more = true

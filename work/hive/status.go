@@ -25,6 +25,9 @@ type Status struct {
 	Waiting   int    // open units that wait for another bee
 	Begun     uint64 // attempts handed out, spot checks included
 	Checks    uint64 // spot checks handed out
+	// Declined counts bees that asked since the start and whose owners give less than a
+	// unit may use, by what that is, in words for people.
+	Declined map[string]int
 }
 
 // Projects returns how all projects stand, by name.
@@ -89,6 +92,12 @@ func (p *project) status() Status {
 		Project: r.Project, State: r.State, Sealed: r.Sealed, Made: r.Made,
 		Valid: r.Ended[0], Failed: r.Ended[1], Cancelled: r.Ended[2],
 		Open: len(p.open), Waiting: len(p.needy), Begun: r.Begun, Checks: r.Checks,
+	}
+	for _, lack := range p.declined {
+		if s.Declined == nil {
+			s.Declined = map[string]int{}
+		}
+		s.Declined[lack]++
 	}
 	for _, g := range p.open {
 		for i := range g.Attempts {
