@@ -180,6 +180,7 @@ func workVolunteerCommand() *command {
 			number("slots", 0, "units at once (default half the processors)"),
 			number("max-seconds", 0, "units that may take longer are not done (default a day)"),
 			text("max-memory", "SIZE", "units that may use more memory are not done: 512MiB (default 1GiB)"),
+			text("hours", "FROM-TO", "when units are done, by this machine's clock: 22-7 (default always)"),
 			list("allow-native", "NAME…", "a command that units may use: NAME, or 'NAME=PROGRAM ARG…'; may be repeated"),
 			yes("off", "do none any more"),
 		},
@@ -188,7 +189,7 @@ func workVolunteerCommand() *command {
 }
 
 func runWorkVolunteer(ctx context.Context, s *session, c *urfave.Context) error {
-	req := control.VolunteerRequest{Off: c.Bool("off"), Hives: c.StringSlice("hive"), Slots: c.Int("slots"), Wall: c.Int("max-seconds"), Native: c.StringSlice("allow-native")}
+	req := control.VolunteerRequest{Off: c.Bool("off"), Hives: c.StringSlice("hive"), Slots: c.Int("slots"), Wall: c.Int("max-seconds"), Hours: c.String("hours"), Native: c.StringSlice("allow-native")}
 	if c.IsSet("max-memory") {
 		var err error
 		if req.Memory, err = parseSize(s.named("max-memory"), c.String("max-memory")); err != nil {
@@ -198,7 +199,7 @@ func runWorkVolunteer(ctx context.Context, s *session, c *urfave.Context) error 
 	switch {
 	case c.Bool("any") && len(req.Hives) > 0:
 		return usage(90, "--any and --hive cannot both be meant").Try("batchain work volunteer --any")
-	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots+req.Wall > 0 || req.Memory > 0):
+	case req.Off && (c.Bool("any") || len(req.Hives)+len(req.Native)+req.Slots+req.Wall > 0 || req.Memory > 0 || req.Hours != ""):
 		return usage(91, "--off stands alone").Try("batchain work volunteer --off")
 	}
 	var v control.Volunteering
@@ -225,6 +226,9 @@ func volunteerText(v *control.Volunteering) string {
 		text += "any node"
 	} else {
 		text += strings.Join(v.Hives, ", ")
+	}
+	if v.Hours != "" {
+		text += ", in the hours " + v.Hours
 	}
 	if len(v.Native) > 0 {
 		text += "; commands: " + strings.Join(v.Native, ", ")

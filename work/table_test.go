@@ -103,7 +103,7 @@ var guarded = []struct{ what, tests string }{
 	{"cheats that act together", "TestCheatsAreDearAndHonestWorkIsNot hive.TestNewBeesShareLittle TestTrust"},
 	{"a child that opens the owner's files to others, keeps what was open, takes memory that is not counted", "exec.TestNobodyGetsOut"},
 	{"a child that leaves what nobody may list, or outlives its node", "exec.TestNothingIsLeftInABox exec.TestNoOrphans exec.TestNobodyGetsOut"},
-	{"a project that asks for more than the owner of a bee gives", "hive.TestOwnersGiveWhatTheyGive TestWishLacks labour.TestWishBoundsUnits exec.TestDeniedUnits"},
+	{"a project that asks for more than the owner of a bee gives", "hive.TestOwnersGiveWhatTheyGive TestWishLacks labour.TestWishBoundsUnits labour.TestHours exec.TestDeniedUnits"},
 	{"few bees that wait for each other", "hive.TestNewBeesWaitForNobody worktest.TestFewNewBeesDoNotWait hive.TestNothingStandsStill bee.TestAnswerBringsTheNextTask"},
 	{"a module that loops, allocates or writes without end, traps, or is none", "exec.TestModules exec.TestHugeTable exec.TestNoModules exec.TestDamagedModules"},
 	{"a compile bomb", "exec.TestCompileBombs"},

@@ -109,6 +109,7 @@ type VolunteerRequest struct {
 	Slots  int      `json:"slots,omitempty"`  // units at once; 0: half the processors
 	Wall   int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
 	Memory int64    `json:"memory,omitempty"` // bytes that a unit may use at most; 0: 1 GiB
+	Hours  string   `json:"hours,omitempty"`  // FROM-TO, hours of the machine's clock, as 22-7; empty: always
 	Native []string `json:"native,omitempty"` // NAME or NAME=PROGRAM ARG…: commands that units may name
 }
 
@@ -117,6 +118,7 @@ type Volunteering struct {
 	On     bool     `json:"on"`
 	Hives  []string `json:"hives"` // that were named; none: any
 	Slots  int      `json:"slots"`
+	Hours  string   `json:"hours,omitempty"` // FROM-TO; empty: always
 	Native []string `json:"native"`
 	At     []string `json:"at"` // peer ids of the hives that have a bee of this node now
 }

@@ -96,7 +96,7 @@ func (l *Labour) drop(id peer.ID) {
 func (l *Labour) wanted(wish *Wish) []peer.ID {
 	var ids []peer.ID
 	switch {
-	case !wish.On:
+	case !wish.On || !wish.now(time.Now().Hour()):
 		return nil
 	case len(wish.Hives) > 0:
 		for _, text := range wish.Hives {

@@ -32,6 +32,7 @@ type Wish struct {
 	Slots   int      `json:"slots,omitempty"`  // units at once
 	Wall    int      `json:"wall_s,omitempty"` // seconds that a unit may take at most; 0: a day
 	Memory  int64    `json:"memory,omitempty"` // bytes that a unit may use at most; 0: 1 GiB
+	Hours   string   `json:"hours,omitempty"`  // FROM-TO, of the machine's clock, as 22-7; empty: always
 	Native  []Native `json:"native,omitempty"`
 }
 
@@ -99,7 +100,7 @@ func (l *Labour) Volunteer(_ context.Context, req control.VolunteerRequest) (con
 
 // wishOf reads a request.
 func wishOf(req control.VolunteerRequest) (Wish, error) {
-	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots, Wall: req.Wall, Memory: req.Memory}
+	w := Wish{Version: wishVersion, On: !req.Off, Slots: req.Slots, Wall: req.Wall, Memory: req.Memory, Hours: req.Hours}
 	if req.Off {
 		return w, nil
 	}
@@ -111,6 +112,8 @@ func wishOf(req control.VolunteerRequest) (Wish, error) {
 		return w, control.NewError(control.ExitUsage, 30, "%d units at once cannot be done", req.Slots).Because("1 to %d can", maxSlots)
 	case w.Wall < 0:
 		return w, control.NewError(control.ExitUsage, 38, "a unit cannot take %d seconds at most", req.Wall).Because("0, for a day, and more can be said")
+	case w.Hours != "" && !validHours(w.Hours):
+		return w, control.NewError(control.ExitUsage, 43, "%q is no part of the day", req.Hours).Because("two hours are meant, 0 to 23, as 22-7: from 22:00 to 7:00")
 	case w.Memory < 0:
 		return w, control.NewError(control.ExitUsage, 39, "a unit cannot use %d bytes of memory at most", req.Memory).Because("0, for 1 GiB, and more can be said")
 	case len(req.Hives) > maxHives || len(req.Native) > maxNative:
@@ -196,7 +199,7 @@ func files(words []string) []string {
 func (l *Labour) volunteering() control.Volunteering {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v := control.Volunteering{On: l.wish.On, Hives: slices.Clone(l.wish.Hives), Slots: l.wish.Slots, Native: []string{}, At: []string{}}
+	v := control.Volunteering{On: l.wish.On, Hives: slices.Clone(l.wish.Hives), Slots: l.wish.Slots, Hours: l.wish.Hours, Native: []string{}, At: []string{}}
 	if v.Hives == nil {
 		v.Hives = []string{}
 	}
