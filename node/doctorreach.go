@@ -72,12 +72,13 @@ func overRelays(r *control.Reach) string {
 	return fmt.Sprintf(", or over %s", english.Plural(len(relays), "relay", ""))
 }
 
-// mapped reports whether a mapping leads here from the outside: not one that peers
-// could not dial, nor one of a gate that is behind another, where others see this
+// mapped reports whether a mapping leads here from the outside: not one of a gate that
+// peers could not dial, over TCP or UDP, nor one of a gate that is behind another, where others see this
 // node under another address.
 func mapped(r *control.Reach) bool {
 	return slices.ContainsFunc(r.Mapped, func(m string) bool {
-		return public(m) && !slices.Contains(r.Unreachable, m) && (len(r.Seen) == 0 || !public(r.Seen[0]) || hostOf(m) == hostOf(r.Seen[0]))
+		closed := slices.ContainsFunc(r.Unreachable, func(u string) bool { return hostOf(u) == hostOf(m) })
+		return public(m) && !closed && (len(r.Seen) == 0 || !public(r.Seen[0]) || hostOf(m) == hostOf(r.Seen[0]))
 	})
 }
 

@@ -34,7 +34,7 @@ func TestExamineReach(t *testing.T) {
 		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{map1}}, "private", true, "maps a port"},
 		{control.Reach{Mapped: []string{map1}}, "private", true, "maps a port"},
 		{control.Reach{Mapped: []string{map1}, Unreachable: []string{map1}}, "private", false, "nobody could be asked over UDP"},
-		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{map1}, Unreachable: []string{map1}}, "private", true, "keeps ports"},
+		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{seen, map1}, Unreachable: []string{map1}}, "private", true, "keeps ports"},
 		{control.Reach{NAT: "keeps", Seen: []string{near, near}, Mapped: []string{map1}}, "private", true, "maps a port"},
 		{control.Reach{NAT: "keeps", Seen: []string{seen, seen}, Mapped: []string{inside}}, "private", true, "keeps ports"},
 		{control.Reach{NAT: "random", Seen: []string{other, "/ip4/11.2.0.2/udp/10/quic-v1"}, Mapped: []string{inside}}, "private", false, "another port for each peer"},
