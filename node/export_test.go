@@ -27,3 +27,17 @@ func (n *Node) Kept(ctx context.Context) (kept shard.Locator) {
 func (n *Node) HostsOf(ctx context.Context, l shard.Locator) []peer.AddrInfo {
 	return slices.Collect(n.finder.Find(ctx, l))
 }
+
+// KeepsListOf reports whether this node is a keeper of another owner's list of files.
+func (n *Node) KeepsListOf(ctx context.Context, owner *Node) bool {
+	grant, _, err := shard.NewGrant(owner.seed, owner.seed.CatalogueID(0), owner.cfg.Mesh)
+	if err != nil {
+		return false
+	}
+	for l, err := range n.keeper.Locators(ctx) {
+		if err == nil && l == grant.Locator.Keepers() {
+			return true
+		}
+	}
+	return false
+}

@@ -46,6 +46,8 @@ func (n *Node) openKeeping(context.Context) (err error) {
 	}
 	n.addPart("keeper", n.whenServing(n.keeper.Run))
 	n.addPart("catalogue", n.whenServing(func(ctx context.Context) error { n.catalogue.Run(ctx); return nil }))
+	n.listKeepers = &listKeepers{node: n, wanted: make(chan struct{}, 1)}
+	n.addPart("list keepers", n.whenServing(n.listKeepers.Run))
 	return nil
 }
 
@@ -103,13 +105,11 @@ func (n *Node) secure(ctx context.Context, r transfer.PutResult, req control.Put
 	var entrusted, published error
 	var wait sync.WaitGroup
 	wait.Go(func() { keepers, entrusted = n.entrust(ctx, r.Manifest, req) })
-	wait.Go(func() { n.entrustCatalogue(ctx) })
-	wait.Go(func() {
-		if published = n.catalogue.Add(r.Manifest); published == nil {
-			n.listChanged()
-			published = n.publish(ctx)
-		}
-	})
+	if published = n.catalogue.Add(r.Manifest); published == nil {
+		n.listChanged()
+		wait.Go(func() { n.keepList(ctx) })
+		wait.Go(func() { published = n.publish(ctx) })
+	}
 	wait.Wait()
 	if entrusted != nil {
 		notes = append(notes, "warning: "+entrusted.Error())
@@ -169,21 +169,6 @@ func (n *Node) entrust(ctx context.Context, manifest string, req control.PutRequ
 		err = fmt.Errorf("%d of %d keepers were found: they are peers that hold nothing of the file", len(took), count)
 	}
 	return len(took), err
-}
-
-// entrustCatalogue finds keepers for the owner's list of files: nobody else
-// knows where it lies, and without them it ends with its hosts.
-func (n *Node) entrustCatalogue(ctx context.Context) {
-	for page := range n.catalogue.Pages() {
-		id := n.seed.CatalogueID(uint32(page))
-		_, grant, err := shard.NewGrant(n.seed, id, n.cfg.Mesh)
-		if err == nil {
-			_, err = n.keeper.EntrustNotes(ctx, grant, n.seed.FileKey(id).RepairKey(), defaultKeepers)
-		}
-		if err != nil {
-			n.log.Warn("the list of files has no keepers yet", "page", page, "err", err)
-		}
-	}
 }
 
 // Keep makes this node a keeper; see [control.Backend].

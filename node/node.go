@@ -38,33 +38,34 @@ type Node struct {
 	registry *prometheus.Registry
 	events   *events
 
-	host      host.Host    // reaches peers behind NATs
-	plain     host.Host    // libp2p's own
-	index     *store.Index // nil without storage
-	store     *store.Store // nil without storage
-	table     *kad.Table
-	broker    *broker.Broker
-	ports     *portMapper
-	relays    *relaySource
-	client    *exchange.Client
-	seed      shard.Seed
-	engine    *transfer.Engine
-	keeper    *keeper.Keeper
-	catalogue *catalogue.Catalogue
-	devices   *devices.Devices // nil for a client
-	labour    *labour.Labour
-	leaving   *leaving
-	cache     *peerCache
-	bootstrap *bootstrap
-	members   *membership
-	news      chan struct{} // holds one: there may be something new to say
-	relied    *relied       // nil in a node for the length of one command
-	joining   *joining
-	finder    *finder
-	quiet     quiet
-	watcher   *watcher
-	socket    net.Listener
-	metrics   *metricsPort // nil when no port was asked for
+	host        host.Host    // reaches peers behind NATs
+	plain       host.Host    // libp2p's own
+	index       *store.Index // nil without storage
+	store       *store.Store // nil without storage
+	table       *kad.Table
+	broker      *broker.Broker
+	ports       *portMapper
+	relays      *relaySource
+	client      *exchange.Client
+	seed        shard.Seed
+	engine      *transfer.Engine
+	keeper      *keeper.Keeper
+	listKeepers *listKeepers // nil in a node for one command
+	catalogue   *catalogue.Catalogue
+	devices     *devices.Devices // nil for a client
+	labour      *labour.Labour
+	leaving     *leaving
+	cache       *peerCache
+	bootstrap   *bootstrap
+	members     *membership
+	news        chan struct{} // holds one: there may be something new to say
+	relied      *relied       // nil in a node for the length of one command
+	joining     *joining
+	finder      *finder
+	quiet       quiet
+	watcher     *watcher
+	socket      net.Listener
+	metrics     *metricsPort // nil when no port was asked for
 
 	parts   []part
 	closers []func() error // in the order of opening
