@@ -35,7 +35,7 @@ func TestNATMatrix(t *testing.T) {
 					owners[from] = l.node(l.site(from, 1).Machines[0], "--no-mdns")
 				}
 				if hosts[to] == nil {
-					hosts[to] = &resident{land: l, machine: l.site(to, 1).Machines[0]}
+					hosts[to] = &resident{land: l, kind: to, machine: l.site(to, 1).Machines[0]}
 				}
 				tries := 1
 				if reachable(from, to) {
@@ -72,6 +72,7 @@ func table(cells map[[2]natlab.Kind]cell) string {
 // resident is a host that is started anew for each try, with the same identity.
 type resident struct {
 	*land
+	kind    natlab.Kind
 	machine *natlab.Machine
 	home    string
 	now     *natlab.Node
@@ -88,6 +89,18 @@ func (r *resident) restart() {
 		r.home = filepath.Join(r.dir, fmt.Sprint("node", r.next))
 	}
 	r.now = r.nodeAt(r.machine, r.home, "--no-mdns")
+	if r.kind == natlab.UPnP {
+		r.until(mappingTime, "its gate maps a port", r.mapped)
+	}
+}
+
+// mappingTime is how long the gate's port mapping may take after the start. Until then
+// it is a NAT as another.
+const mappingTime = 20 * time.Second
+
+func (r *resident) mapped() bool {
+	_, lines, err := r.now.Command(r.t.Context(), "status")
+	return err == nil && strings.Contains(fmt.Sprint(lines[0]["reach"]), "mapped:")
 }
 
 // cell is how the tries of one pair went.
