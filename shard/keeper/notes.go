@@ -168,12 +168,19 @@ func (k *Keeper) putNote(ctx context.Context, p peer.ID, n opened) error {
 }
 
 // tendNotes looks after a locator that has notes only: it renews them where
-// they are, and brings them to new hosts until enough have them.
+// they are, and brings them to new hosts until enough have them. This node is one
+// of the hosts if it has any: of the newest it may have the only one.
 func (k *Keeper) tendNotes(ctx context.Context, t task, o *outcome) error {
 	found := k.find(ctx, t.grant.Locator)
-	b := k.readNotes(ctx, t.file, found)
+	b := k.readNotes(ctx, t.file, append(found, k.self))
+	own := b.at[k.self]
+	delete(b.at, k.self)
+	o.reached = len(b.at) > 0 // somebody else
+	if len(own) > 0 {
+		b.at[k.self] = own
+	}
 	o.hosts = b.holders()
-	o.checked, o.reached, o.alive = true, len(b.at) > 0, len(o.hosts) > 0
+	o.checked, o.alive = true, len(o.hosts) > 0
 	k.renewNotes(ctx, t, b, o)
 	var spares []peer.ID
 	for _, n := range b.newest {

@@ -90,6 +90,23 @@ func TestNotesOfStrangersAreLeftAlone(t *testing.T) {
 	}
 }
 
+// Among the hosts of notes may be the keeper whose turn it is: what it has itself
+// counts as what others have.
+func TestKeeperHasTheNewestNoteItself(t *testing.T) {
+	w := newWorld(t, 14)
+	s := newSample(t, 1, 1)
+	keepers, err := w.byTurn(s)[0].keeper.EntrustNotes(t.Context(), s.signed, s.key(), 3)
+	check(t, err)
+	byDistance(s.grant.Locator, keepers)
+	for i, id := range []peer.ID{keepers[1], keepers[0]} {
+		w.nodes[id].has(s, 1, s.note(t, 1, uint64(i+1), "page"))
+	}
+	w.round(6 * time.Hour)
+	if got := w.newest(s, 1, 2); got != noteHosts {
+		t.Errorf("the newest page is at %d hosts, want %d", got, noteHosts)
+	}
+}
+
 func TestALocatorOfNotesOnly(t *testing.T) {
 	w := newWorld(t, 14)
 	s := newSample(t, 1, 1)
