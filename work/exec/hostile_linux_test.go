@@ -16,116 +16,137 @@ import (
 
 // attempts are what a confined process tries, and what came of each: "" when it
 // succeeded.
-func attempts(m message) map[string]string {
-	came := map[string]string{}
-	try := func(what string, err error) {
-		came[what] = ""
-		if err != nil {
-			came[what] = err.Error()
-		}
-	}
-	read := func(path string) error { _, err := os.ReadFile(path); return err }
-	list := func(path string) error { _, err := os.ReadDir(path); return err }
-	try("read its file", read(m.Files["given"]))
-	try("write its folder", os.WriteFile("mine", []byte("x"), 0o600))
-	try("read a library folder", list("/usr/lib"))
-
+func attempts(m message) attempted {
 	var input struct {
 		Secret string
 		Parent int
 	}
 	unmarshal(m.Input, &input)
-	try("read a file of the owner", read(input.Secret))
-	try("list its folder", list(filepath.Dir(input.Secret)))
-	try("follow a link to it", func() error {
-		if err := os.Symlink(input.Secret, "link"); err != nil {
+	a := attempted{}
+	a.onFiles(m.Files["given"], input.Secret)
+	a.onProcesses(input.Parent)
+	a.onTheKernel()
+	if mode, _ := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); mode != 2 {
+		a["no seccomp"] = ""
+	}
+	return a
+}
+
+// attempted is what came of attempts: an error, or "" for none.
+type attempted map[string]string
+
+func (a attempted) try(what string, err error) {
+	a[what] = ""
+	if err != nil {
+		a[what] = err.Error()
+	}
+}
+
+func readFile(path string) error { _, err := os.ReadFile(path); return err }
+
+func listFolder(path string) error { _, err := os.ReadDir(path); return err }
+
+// onFiles tries its own, which it may, and those of the bee's owner.
+func (a attempted) onFiles(given, secret string) {
+	a.try("read its file", readFile(given))
+	a.try("write its folder", os.WriteFile("mine", []byte("x"), 0o600))
+	a.try("read a library folder", listFolder("/usr/lib"))
+
+	a.try("read a file of the owner", readFile(secret))
+	a.try("list its folder", listFolder(filepath.Dir(secret)))
+	a.try("follow a link to it", func() error {
+		if err := os.Symlink(secret, "link"); err != nil {
 			return err
 		}
-		return read("link")
+		return readFile("link")
 	}())
-	try("change its file", os.WriteFile(m.Files["given"], []byte("x"), 0o600))
-	try("open its file to everybody", os.Chmod(m.Files["given"], 0o666))
-	try("open the file of the owner to everybody", os.Chmod(input.Secret, 0o666))
-	try("take all from it", unix.Fchmodat(unix.AT_FDCWD, input.Secret, 0, unix.AT_SYMLINK_NOFOLLOW))
-	try("give it away", os.Lchown(input.Secret, os.Getuid(), os.Getgid()))
-	try("change its time", os.Chtimes(input.Secret, time.Time{}, time.Unix(1, 0)))
-	try("give it an attribute", unix.Setxattr(input.Secret, "user.x", []byte("x"), 0))
-	try("see that it changes", func() error {
+	a.try("change its file", os.WriteFile(given, []byte("x"), 0o600))
+	a.try("open its file to everybody", os.Chmod(given, 0o666))
+	a.try("open the file of the owner to everybody", os.Chmod(secret, 0o666))
+	a.try("take all from it", unix.Fchmodat(unix.AT_FDCWD, secret, 0, unix.AT_SYMLINK_NOFOLLOW))
+	a.try("give it away", os.Lchown(secret, os.Getuid(), os.Getgid()))
+	a.try("change its time", os.Chtimes(secret, time.Time{}, time.Unix(1, 0)))
+	a.try("give it an attribute", unix.Setxattr(secret, "user.x", []byte("x"), 0))
+	a.try("see that it changes", func() error {
 		fd, err := unix.InotifyInit1(0)
 		if err != nil {
 			return err
 		}
-		_, err = unix.InotifyAddWatch(fd, filepath.Dir(input.Secret), unix.IN_ALL_EVENTS)
+		_, err = unix.InotifyAddWatch(fd, filepath.Dir(secret), unix.IN_ALL_EVENTS)
 		return err
 	}())
-	try("truncate it", os.Truncate(input.Secret, 0))
-	try("rename it", os.Rename(input.Secret, input.Secret+".gone"))
-	try("link it to here", os.Link(input.Secret, "hard"))
-	try("remove it", os.Remove(input.Secret))
-	try("write beside the file of the owner", os.WriteFile(input.Secret+".new", nil, 0o600))
-	try("read the passwords", read("/etc/shadow"))
-	try("list the root", list("/"))
-	try("read the environment of the parent", read("/proc/"+strconv.Itoa(input.Parent)+"/environ"))
+	a.try("truncate it", os.Truncate(secret, 0))
+	a.try("rename it", os.Rename(secret, secret+".gone"))
+	a.try("link it to here", os.Link(secret, "hard"))
+	a.try("remove it", os.Remove(secret))
+	a.try("write beside the file of the owner", os.WriteFile(secret+".new", nil, 0o600))
+	a.try("read the passwords", readFile("/etc/shadow"))
+	a.try("list the root", listFolder("/"))
+}
+
+// onProcesses tries to start some, and what can be done to the parent.
+func (a attempted) onProcesses(parent int) {
+	a.try("read the environment of the parent", readFile("/proc/"+strconv.Itoa(parent)+"/environ"))
 	for _, what := range []string{"exe", "cwd", "root", "fd/0"} {
-		_, err := os.Readlink("/proc/" + strconv.Itoa(input.Parent) + "/" + what)
-		try("follow the parent's "+what, err)
+		_, err := os.Readlink("/proc/" + strconv.Itoa(parent) + "/" + what)
+		a.try("follow the parent's "+what, err)
 	}
-	try("list the parent's descriptors", list("/proc/"+strconv.Itoa(input.Parent)+"/fd"))
-	try("an inherited descriptor", inherited())
-	try("start a program", osexec.Command("/bin/true").Run())
-	try("fork", func() error {
+	a.try("list the parent's descriptors", listFolder("/proc/"+strconv.Itoa(parent)+"/fd"))
+	a.try("an inherited descriptor", inherited())
+	a.try("start a program", osexec.Command("/bin/true").Run())
+	a.try("fork", func() error {
 		_, _, errno := syscall.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
 		return number(errno)
 	}())
-	try("kill the parent", syscall.Kill(input.Parent, 0))
-	try("signal everybody", syscall.Kill(-1, 0))
-	try("get hold of the parent", func() error { _, err := unix.PidfdOpen(input.Parent, 0); return err }())
-	try("slow the parent down", unix.Setpriority(unix.PRIO_PROCESS, input.Parent, 19))
-	try("read the parent's memory", func() error {
-		_, err := unix.ProcessVMReadv(input.Parent, []unix.Iovec{{Base: new(byte), Len: 1}}, []unix.RemoteIovec{{Base: 4096, Len: 1}}, 0)
+	a.try("kill the parent", syscall.Kill(parent, 0))
+	a.try("signal everybody", syscall.Kill(-1, 0))
+	a.try("get hold of the parent", func() error { _, err := unix.PidfdOpen(parent, 0); return err }())
+	a.try("slow the parent down", unix.Setpriority(unix.PRIO_PROCESS, parent, 19))
+	a.try("read the parent's memory", func() error {
+		_, err := unix.ProcessVMReadv(parent, []unix.Iovec{{Base: new(byte), Len: 1}}, []unix.RemoteIovec{{Base: 4096, Len: 1}}, 0)
 		return err
 	}())
-	try("outlive the parent", unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0))
-	try("io_uring", call(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(new([120]byte)))))
-	try("keyring", func() error { _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true); return err }())
-	try("abstract socket", func() error { _, err := net.Dial("unix", "@/tmp/.X11-unix/X0"); return err }())
-	try("tcp", func() error { _, err := net.Dial("tcp", "127.0.0.1:22"); return err }())
-	try("listen", func() error { _, err := net.Listen("tcp", "127.0.0.1:0"); return err }())
-	try("udp", func() error { _, err := net.Dial("udp", "127.0.0.1:53"); return err }())
-	try("unix socket", func() error { _, err := net.Listen("unix", "socket"); return err }())
-	try("namespace", unix.Unshare(unix.CLONE_NEWUSER))
-	try("mount", unix.Mount("none", "/", "tmpfs", 0, ""))
-	try("memory file", func() error { _, err := unix.MemfdCreate("x", 0); return err }())
-	try("shared memory", func() error {
+	a.try("outlive the parent", unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0))
+	a.try("trace", unix.PtraceSeize(parent))
+	a.try("program in its folder", func() error {
+		if err := os.WriteFile("program", []byte("#!/bin/sh\n"), 0o700); err != nil {
+			return err
+		}
+		return unix.Exec("./program", []string{"program"}, nil)
+	}())
+}
+
+// onTheKernel tries sockets, memory that no limit counts, and other calls.
+func (a attempted) onTheKernel() {
+	a.try("io_uring", call(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(new([120]byte)))))
+	a.try("keyring", func() error { _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true); return err }())
+	a.try("abstract socket", func() error { _, err := net.Dial("unix", "@/tmp/.X11-unix/X0"); return err }())
+	a.try("tcp", func() error { _, err := net.Dial("tcp", "127.0.0.1:22"); return err }())
+	a.try("listen", func() error { _, err := net.Listen("tcp", "127.0.0.1:0"); return err }())
+	a.try("udp", func() error { _, err := net.Dial("udp", "127.0.0.1:53"); return err }())
+	a.try("unix socket", func() error { _, err := net.Listen("unix", "socket"); return err }())
+	a.try("namespace", unix.Unshare(unix.CLONE_NEWUSER))
+	a.try("mount", unix.Mount("none", "/", "tmpfs", 0, ""))
+	a.try("memory file", func() error { _, err := unix.MemfdCreate("x", 0); return err }())
+	a.try("shared memory", func() error {
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ, unix.MAP_SHARED|unix.MAP_ANON)
 		return err
 	}())
-	try("shared memory of a device", func() error {
+	a.try("shared memory of a device", func() error {
 		fd, err := unix.Open("/dev/zero", unix.O_RDWR, 0)
 		if err == nil {
 			_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 		}
 		return err
 	}())
-	try("memory that grows down", func() error {
+	a.try("memory that grows down", func() error {
 		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_GROWSDOWN)
 		return err
 	}())
-	try("a larger stack", unix.Setrlimit(unix.RLIMIT_STACK, &unix.Rlimit{Cur: 1 << 30, Max: 1 << 30}))
-	try("trace", unix.PtraceSeize(input.Parent))
+	a.try("a larger stack", unix.Setrlimit(unix.RLIMIT_STACK, &unix.Rlimit{Cur: 1 << 30, Max: 1 << 30}))
 	if !raceDetector {
-		try("more memory", unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: 1 << 40, Max: 1 << 40}))
+		a.try("more memory", unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: 1 << 40, Max: 1 << 40}))
 	}
-	try("program in its folder", func() error {
-		if err := os.WriteFile("program", []byte("#!/bin/sh\n"), 0o700); err != nil {
-			return err
-		}
-		return unix.Exec("./program", []string{"program"}, nil)
-	}())
-	if mode, _ := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); mode != 2 {
-		came["no seccomp"] = ""
-	}
-	return came
 }
 
 // inherited returns an error unless there is an open file, pipe or socket beyond the first
