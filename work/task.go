@@ -31,6 +31,9 @@ type Wish struct {
 	// clock; 0 says nothing.
 	Memory uint64        `cbor:"6,keyasint,omitempty"`
 	Wall   time.Duration `cbor:"7,keyasint,omitempty"`
+	// Parallel is how many tasks it runs at the same time; 0 is one. The others wait in
+	// it, which is of no use once few units are left.
+	Parallel uint16 `cbor:"8,keyasint,omitempty"`
 }
 
 // Lacks returns what a unit of p may use and the bee does not give, in words for people;

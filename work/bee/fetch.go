@@ -33,7 +33,7 @@ func (b *Bee) fetch(ctx context.Context) {
 		}
 		batch, err := b.cfg.Hive.Request(ctx, work.Wish{
 			Slots: uint16(want), Kinds: b.cfg.Kinds, Names: b.cfg.Names, Wait: patience, Resume: resume,
-			Memory: b.cfg.Memory, Wall: b.cfg.Wall,
+			Memory: b.cfg.Memory, Wall: b.cfg.Wall, Parallel: uint16(b.cfg.Slots),
 		})
 		switch {
 		case ctx.Err() != nil:

@@ -40,15 +40,15 @@ func (b *Bee) collect(first work.Result) []work.Result {
 	return results
 }
 
-// another returns one more result. It waits for it while there are as many tasks
-// to do as results to hand in: who runs out of tasks needs the hive.
+// another returns one more result. It waits for it while there are more tasks to do
+// than results to hand in: who runs out of tasks needs the hive.
 func (b *Bee) another(have int, late <-chan time.Time) (r work.Result, ok bool) {
 	select {
 	case r, ok = <-b.ended:
 		return r, ok
 	default:
 	}
-	if len(b.ready) < have {
+	if len(b.ready) <= have {
 		return r, false
 	}
 	select {

@@ -28,7 +28,7 @@
 //	PROVE     1 proof: {1 challenge, 2 nonce uint}   2 hello: as HELLO
 //	WELCOME   1 until int: 0 when not admitted   [2 challenge: {1 strength uint (bits), 2 expires, 3 salt bytes(32)}]
 //	REQUEST   1 slots uint   2 kinds: [1 wasm | 2 native | 3 inline]   [3 names: [text] ≤ 64   4 wait   5 resume bool]
-//	          [6 most bytes of memory for a unit   7 most ns for a unit]
+//	          [6 most bytes of memory for a unit   7 most ns for a unit   8 parallel uint: tasks that run at the same time]
 //	WORK      1 programs: [program]   2 tasks: [{1 token bytes(16), 2 place in programs, 3 input, 4 lease, 5 limit}] ≤ 256   [3 retry]
 //	program   1 kind   [2 name   3 module bytes(32): SHA-256   4 args: [text]]   5 limits: {[1 fuel, 2 memory, 3 output, 4 wall]}   [6 context: JSON, ≤ 16 KiB   7 files: [file] ≤ 16]
 //	file      1 name   2 hash bytes(32)   [3 mesh bool: hash names a manifest]   4 size

@@ -67,8 +67,9 @@
 // batch. Projects share the bees by weight, counted in the time that their tasks take. A
 // bee may have 16 tasks of a program at once at first, twice as many after each result that
 // was believed, up to 1024; one less after an error, half after a lease that went by
-// or a wrong result. At one time it gets 8, or half as many as there are for each bee that
-// is here: so what is left at the end is spread, and goes out in small parts.
+// or a wrong result. It has at most half as many as there are for each
+// bee that is here, or all that it runs at once and one more: so what is left at the end is
+// spread, and goes out in ever smaller parts.
 //
 // # Limits
 //

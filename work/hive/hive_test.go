@@ -16,7 +16,7 @@ import (
 	"github.com/batchain/batchain/work/worktest"
 )
 
-var inline = work.Wish{Slots: 1, Kinds: []work.Kind{work.Inline}, Names: []string{"f"}}
+var inline = work.Wish{Slots: 1, Kinds: []work.Kind{work.Inline}, Names: []string{"f"}, Parallel: 40}
 
 func terms(name string, policy work.Policy) work.Project {
 	return work.Project{Name: name, Program: work.Program{Kind: work.Inline, Name: "f"}, Policy: policy}

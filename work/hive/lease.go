@@ -117,9 +117,10 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		if o.now < r.Exiled {
 			continue
 		}
-		if room := int(r.Quota) - have[p]; room > 0 {
-			choices = append(choices, &choice{p, min(room, o.portion(p))})
-		} else {
+		switch room := min(int(r.Quota), o.portion(p)) - have[p]; {
+		case room > 0:
+			choices = append(choices, &choice{p, room})
+		case have[p] >= int(r.Quota) || o.left(p) > 0:
 			full = true
 		}
 	}
