@@ -39,6 +39,9 @@ func messages() []struct {
 		{"REQUEST", opRequest, work.Wish{
 			Slots: 4, Kinds: []work.Kind{work.WASM, work.Inline}, Names: []string{"f"}, Wait: 20 * time.Second, Resume: true,
 		}},
+		{"REQUEST-BOUNDED", opRequest, work.Wish{
+			Slots: 4, Kinds: []work.Kind{work.Native}, Memory: 1 << 28, Wall: time.Minute, Parallel: 2,
+		}},
 		{"SUBMIT", opSubmit, submitMessage{[]work.Result{
 			{Token: token, Status: work.Done, Output: []byte("42"), Fuel: 1234},
 			{Token: token, Status: work.Broken, Text: "unreachable"},
