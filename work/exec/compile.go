@@ -5,6 +5,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
 	"github.com/batchain/batchain/work/exec/meter"
 )
 
@@ -49,3 +53,41 @@ func compileIn(dir string, metered bool) error {
 	}
 	return runtime.Close(ctx)
 }
+
+// compile compiles a module, or takes it from the folder if it was before.
+func compile(ctx context.Context, wasm []byte, dir string) (wazero.Runtime, wazero.CompiledModule, error) {
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	config := wazero.NewRuntimeConfig().WithCompilationCache(cache).
+		WithCoreFeatures(api.CoreFeaturesV2).WithDebugInfoEnabled(false)
+	runtime := wazero.NewRuntimeWithConfig(ctx, config)
+	wasi, err := wasi_snapshot_preview1.Instantiate(ctx, runtime)
+	if err != nil {
+		return nil, nil, err
+	}
+	compiled, err := runtime.CompileModule(ctx, wasm)
+	if err != nil {
+		return nil, nil, fail(CodeModule, "%v", err)
+	}
+	return runtime, compiled, runnable(compiled, wasi)
+}
+
+// runnable says why a valid module is none that we run.
+func runnable(compiled wazero.CompiledModule, wasi api.Closer) error {
+	if _, ok := compiled.ExportedFunctions()[entry]; !ok {
+		return fail(CodeModule, "it exports no function %s", entry)
+	}
+	offered := wasi.(api.Module).ExportedFunctionDefinitions()
+	for _, f := range compiled.ImportedFunctions() {
+		module, name, _ := f.Import()
+		if _, ok := offered[name]; !ok || module != wasi_snapshot_preview1.ModuleName {
+			return fail(CodeModule, "it imports %s.%s, which is not of WASI preview 1", module, name)
+		}
+	}
+	return nil
+}
+
+// entry is the function that a WASI command begins with.
+const entry = "_start"

@@ -1,23 +1,14 @@
 package exec
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-	"github.com/tetratelabs/wazero/sys"
-
-	"github.com/batchain/batchain/work/exec/meter"
 )
 
 // guestSpec tells a child which module it runs.
@@ -112,44 +103,6 @@ func (g *guest) load(ctx context.Context, dir string) (err error) {
 	return err
 }
 
-// compile compiles a module, or takes it from the folder if it was before.
-func compile(ctx context.Context, wasm []byte, dir string) (wazero.Runtime, wazero.CompiledModule, error) {
-	cache, err := wazero.NewCompilationCacheWithDir(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := wazero.NewRuntimeConfig().WithCompilationCache(cache).
-		WithCoreFeatures(api.CoreFeaturesV2).WithDebugInfoEnabled(false)
-	runtime := wazero.NewRuntimeWithConfig(ctx, config)
-	wasi, err := wasi_snapshot_preview1.Instantiate(ctx, runtime)
-	if err != nil {
-		return nil, nil, err
-	}
-	compiled, err := runtime.CompileModule(ctx, wasm)
-	if err != nil {
-		return nil, nil, fail(CodeModule, "%v", err)
-	}
-	return runtime, compiled, runnable(compiled, wasi)
-}
-
-// runnable says why a valid module is none that we run.
-func runnable(compiled wazero.CompiledModule, wasi api.Closer) error {
-	if _, ok := compiled.ExportedFunctions()[entry]; !ok {
-		return fail(CodeModule, "it exports no function %s", entry)
-	}
-	offered := wasi.(api.Module).ExportedFunctionDefinitions()
-	for _, f := range compiled.ImportedFunctions() {
-		module, name, _ := f.Import()
-		if _, ok := offered[name]; !ok || module != wasi_snapshot_preview1.ModuleName {
-			return fail(CodeModule, "it imports %s.%s, which is not of WASI preview 1", module, name)
-		}
-	}
-	return nil
-}
-
-// entry is the function that a WASI command begins with.
-const entry = "_start"
-
 // work does one unit in an instance of its own.
 func (g *guest) work(ctx context.Context, m message) message {
 	u := &guestUnit{guest: g, id: m.ID, limits: *m.Limits}
@@ -165,88 +118,4 @@ func (g *guest) work(ctx context.Context, m message) message {
 		return answer
 	}
 	return message{Type: typeResult, ID: m.ID, Data: u.result, Fuel: u.used}
-}
-
-// run gives the guest its lines and lets it go until it ends.
-func (u *guestUnit) run(ctx context.Context, m message) (err error) {
-	var input []byte
-	for _, line := range []message{
-		{Type: typeHello, Proto: Version, Context: u.guest.hello.Context},
-		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input, Files: guestPaths(m.Files)},
-		{Type: typeStop},
-	} {
-		if input, err = appendMessage(input, line); err != nil {
-			return err
-		}
-	}
-	memory := &u.guest.memory
-	memory.serve(uint64(u.limits.Memory))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fail(CodeModule, "%v", p)
-		}
-		if memory.exceeded && err != nil {
-			err = fail(CodeMemory, "more than %d bytes", memory.limit)
-		}
-	}()
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(&u.log).
-		WithFSConfig(wazero.NewFSConfig().WithFSMount(u.guest.files, guestFolder))
-	instance, err := u.guest.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), u.guest.compiled, config)
-	if err != nil {
-		return u.failure(err)
-	}
-	defer instance.Close(ctx)
-	return u.failure(u.call(ctx, instance))
-}
-
-// guestFolder is where a module sees the files of its unit.
-const guestFolder = "/in"
-
-// guestPaths returns the paths of files as a module sees them.
-func guestPaths(files map[string]string) map[string]string {
-	paths := map[string]string{}
-	for name := range files {
-		paths[name] = path.Join(guestFolder, name)
-	}
-	return paths
-}
-
-// call runs the instance, with as much fuel as it may use.
-func (u *guestUnit) call(ctx context.Context, instance api.Module) error {
-	if !u.guest.metered {
-		_, err := instance.ExportedFunction(entry).Call(ctx)
-		return err
-	}
-	fuel := instance.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
-	fuel.Set(u.limits.Fuel)
-	defer func() { u.used = u.limits.Fuel - fuel.Get() }()
-	if start := instance.ExportedFunction(meter.StartFunction); start != nil {
-		if _, err := start.Call(ctx); err != nil {
-			return err
-		}
-	}
-	_, err := instance.ExportedFunction(entry).Call(ctx)
-	if int64(fuel.Get()) < 0 {
-		return fail(CodeFuel, "more than %d", u.limits.Fuel)
-	}
-	return err
-}
-
-// failure puts the end of a guest in our words.
-func (u *guestUnit) failure(err error) error {
-	var exit *sys.ExitError
-	var known *Failure
-	switch {
-	case u.cut != nil:
-		return u.cut
-	case err == nil, errors.As(err, &known):
-		return err
-	case errors.As(err, &exit) && exit.ExitCode() == 0:
-		return nil
-	case errors.As(err, &exit):
-		return fail(CodeExit, "exit code %d", exit.ExitCode())
-	}
-	fmt.Fprintln(&u.log, err) // with its stack, for whoever runs the bee
-	return fail(CodeTrap, "%v", err)
 }

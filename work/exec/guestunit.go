@@ -2,8 +2,19 @@ package exec
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
+	"path"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/batchain/batchain/work/exec/meter"
 )
 
 // guestID is the number of every unit as the module sees it: it sees only one.
@@ -74,4 +85,88 @@ func (u *guestUnit) heard(line []byte) {
 			os.Exit(1) // whoever started us is gone
 		}
 	}
+}
+
+// run gives the guest its lines and lets it go until it ends.
+func (u *guestUnit) run(ctx context.Context, m message) (err error) {
+	var input []byte
+	for _, line := range []message{
+		{Type: typeHello, Proto: Version, Context: u.guest.hello.Context},
+		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input, Files: guestPaths(m.Files)},
+		{Type: typeStop},
+	} {
+		if input, err = appendMessage(input, line); err != nil {
+			return err
+		}
+	}
+	memory := &u.guest.memory
+	memory.serve(uint64(u.limits.Memory))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fail(CodeModule, "%v", p)
+		}
+		if memory.exceeded && err != nil {
+			err = fail(CodeMemory, "more than %d bytes", memory.limit)
+		}
+	}()
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().
+		WithStdin(bytes.NewReader(input)).WithStdout(&u.out).WithStderr(&u.log).
+		WithFSConfig(wazero.NewFSConfig().WithFSMount(u.guest.files, guestFolder))
+	instance, err := u.guest.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), u.guest.compiled, config)
+	if err != nil {
+		return u.failure(err)
+	}
+	defer instance.Close(ctx)
+	return u.failure(u.call(ctx, instance))
+}
+
+// guestFolder is where a module sees the files of its unit.
+const guestFolder = "/in"
+
+// guestPaths returns the paths of files as a module sees them.
+func guestPaths(files map[string]string) map[string]string {
+	paths := map[string]string{}
+	for name := range files {
+		paths[name] = path.Join(guestFolder, name)
+	}
+	return paths
+}
+
+// call runs the instance, with as much fuel as it may use.
+func (u *guestUnit) call(ctx context.Context, instance api.Module) error {
+	if !u.guest.metered {
+		_, err := instance.ExportedFunction(entry).Call(ctx)
+		return err
+	}
+	fuel := instance.ExportedGlobal(meter.FuelGlobal).(api.MutableGlobal)
+	fuel.Set(u.limits.Fuel)
+	defer func() { u.used = u.limits.Fuel - fuel.Get() }()
+	if start := instance.ExportedFunction(meter.StartFunction); start != nil {
+		if _, err := start.Call(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := instance.ExportedFunction(entry).Call(ctx)
+	if int64(fuel.Get()) < 0 {
+		return fail(CodeFuel, "more than %d", u.limits.Fuel)
+	}
+	return err
+}
+
+// failure puts the end of a guest in our words.
+func (u *guestUnit) failure(err error) error {
+	var exit *sys.ExitError
+	var known *Failure
+	switch {
+	case u.cut != nil:
+		return u.cut
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &exit) && exit.ExitCode() == 0:
+		return nil
+	case errors.As(err, &exit):
+		return fail(CodeExit, "exit code %d", exit.ExitCode())
+	}
+	fmt.Fprintln(&u.log, err) // with its stack, for whoever runs the bee
+	return fail(CodeTrap, "%v", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -105,3 +106,8 @@ func (t *turn) renew(m work.Member) {
 		t.put(beeKey(m.Peer), row)
 	}
 }
+
+// denied reports whether a bee may never be here.
+func (h *Hive) denied(bee peer.ID) bool { return slices.Contains(h.cfg.Deny, bee) }
+
+func (h *Hive) ticketEnd(now int64) int64 { return now + int64(h.cfg.Ticket/time.Millisecond) }

@@ -9,12 +9,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/disk"
@@ -98,23 +95,6 @@ func Open(cfg Config) (*Hive, error) {
 	return h, nil
 }
 
-// databaseOptions keeps memory small. A transaction may hold a sixth of a
-// memtable: more than two results of the largest size.
-func databaseOptions(dir string) badger.Options {
-	return badger.DefaultOptions(dir).
-		WithLogger(nil).
-		WithSyncWrites(true).
-		WithMemTableSize(24 << 20).
-		WithNumMemtables(2).
-		WithNumCompactors(2).
-		WithValueThreshold(1 << 20).
-		WithValueLogFileSize(64 << 20).
-		WithBlockCacheSize(0).
-		WithCompression(options.None).
-		WithBaseTableSize(8 << 20).
-		WithMetricsEnabled(false)
-}
-
 func (h *Hive) prepare() error {
 	if err := h.checkFormat(); err != nil {
 		return err
@@ -133,45 +113,6 @@ func (h *Hive) prepare() error {
 		return err
 	}
 	return h.metrics.register(h.cfg.Registerer)
-}
-
-func (h *Hive) checkFormat() error {
-	return h.db.Update(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte{rowFormat})
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return txn.Set([]byte{rowFormat}, []byte{format})
-		}
-		if err != nil {
-			return err
-		}
-		return item.Value(func(v []byte) error {
-			if len(v) != 1 || v[0] != format {
-				return fmt.Errorf("format %x, this program knows %d", v, format)
-			}
-			return nil
-		})
-	})
-}
-
-// secret returns the key of tokens, made at the first start.
-func (h *Hive) secret() (secret []byte, err error) {
-	err = h.db.Update(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte{rowSecret})
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			secret = make([]byte, 16)
-			rand.Read(secret)
-			return txn.Set([]byte{rowSecret}, secret)
-		}
-		if err != nil {
-			return err
-		}
-		secret, err = item.ValueCopy(nil)
-		if len(secret) < 16 {
-			return errors.New("the secret is cut short")
-		}
-		return err
-	})
-	return secret, err
 }
 
 // Run works until ctx ends, then closes the database and returns nil; or it
@@ -223,52 +164,7 @@ func (h *Hive) shut() error {
 	return h.db.Close()
 }
 
-// closingRoom is the bytes that Badger may write when it is closed, into memory maps: on
-// a full disk that would end the process. Its log is synced, so the next start has all
-// of it; until then this process holds the folder.
-const closingRoom = 32 << 20
-
 // ErrStopped means that the hive's Run has ended.
 var ErrStopped = errors.New("the hive is stopped")
 
-// view runs read on a snapshot of the database.
-func (h *Hive) view(read func(*badger.Txn) error) error {
-	h.gate.RLock()
-	defer h.gate.RUnlock()
-	if h.closed {
-		return ErrStopped
-	}
-	return h.db.View(read)
-}
-
 func (h *Hive) now() int64 { return h.cfg.Now().UnixMilli() }
-
-// signal wakes all who wait for something to change.
-type signal struct {
-	mu sync.Mutex
-	ch chan struct{}
-}
-
-// wait returns a channel that is closed at the next raise.
-func (s *signal) wait() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ch == nil {
-		s.ch = make(chan struct{})
-	}
-	return s.ch
-}
-
-func (s *signal) raise() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ch != nil {
-		close(s.ch)
-		s.ch = nil
-	}
-}
-
-// denied reports whether a bee may never be here.
-func (h *Hive) denied(bee peer.ID) bool { return slices.Contains(h.cfg.Deny, bee) }
-
-func (h *Hive) ticketEnd(now int64) int64 { return now + int64(h.cfg.Ticket/time.Millisecond) }
