@@ -135,7 +135,7 @@ func (l *Labour) startBee(ctx context.Context, group *errgroup.Group, wish *Wish
 		return err
 	}
 	cfg := bee.Config{
-		Hive: at, Runner: &runner{l.pool, modules, l.cache}, Kinds: []work.Kind{work.WASM}, Slots: wish.Slots,
+		Hive: at, Runner: &runner{l.pool, modules, l.cache, l.saved}, Kinds: []work.Kind{work.WASM}, Slots: wish.Slots,
 		Memory: uint64(l.pool.Most().Memory), Wall: l.pool.Most().Wall,
 		Logger: l.log.With("part", "bee", "hive", id),
 	}

@@ -20,6 +20,7 @@
 //	work/exec/                  the pool's; see package exec
 //	work/validators/NAME/       of a module that judges: a pool of its own
 //	work/files/SHA256           files that bees read, named as the program names them; 4 GiB
+//	work/checkpoints/SHA256     how to go on with a unit, named by program and input: the SHA-256 of the rest, one JSON value; the last 64
 //	work/volunteer.json         whose units the node's bees do; version 1
 //
 // A project is there once its folder is: when the node ends before the hive
@@ -39,6 +40,10 @@
 // most 16 at a time. All of them share the pool, whose slots bound what runs at
 // once. A program that the pool refuses is given back after a moment, so that a
 // machine that lacks what it takes does not keep asking.
+//
+// What a program says of how to go on with a long unit is kept, at most every 10 s and when
+// the node ends; a node that is killed asks its hives for the tasks that it had, and goes
+// on with them there.
 //
 // # Files
 //

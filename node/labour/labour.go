@@ -67,6 +67,7 @@ type Labour struct {
 	wake  chan struct{} // holds one: Run is to look again
 	ended chan struct{} // closed when Run has ended
 	cache *cache
+	saved *checkpoints
 
 	making sync.Mutex // held while a project is made
 
@@ -90,6 +91,7 @@ func New(cfg Config) (*Labour, error) {
 		projects: map[string]*project{}, bees: map[peer.ID]*worker{},
 	}
 	l.cache = &cache{dir: l.filesDir(), mesh: cfg.Files}
+	l.saved = &checkpoints{dir: filepath.Join(cfg.Dir, "checkpoints"), log: cfg.Logger}
 	var err error
 	l.wish, err = loadWish(l.wishFile())
 	return l, err

@@ -18,9 +18,16 @@ import (
 
 // runner has the pool do a bee's tasks.
 type runner struct {
-	pool    *pool
+	pool    units
 	modules modules
 	files   *cache
+	saved   *checkpoints
+}
+
+// units is what a runner needs of a pool.
+type units interface {
+	Run(context.Context, exec.Program, exec.Unit) (exec.Result, error)
+	Load(ctx context.Context, wasm []byte, metered bool) (exec.ModuleID, error)
 }
 
 // refusedRest is how long a task that cannot be done here is kept before it is
@@ -29,28 +36,61 @@ const refusedRest = 5 * time.Second
 
 // Run does one unit; see [bee.Runner].
 func (r *runner) Run(ctx context.Context, p work.Program, input []byte, progress func(uint16)) (bee.Outcome, error) {
-	program, unit := programOf(p), unitOf(p, input)
+	unit := unitOf(p, input)
 	var err error
 	if unit.Files, err = r.files.paths(ctx, &p, r.modules); err != nil {
 		return bee.Outcome{}, r.refuse(ctx, err)
 	}
 	unit.Progress = func(percent float64, _ string) { progress(uint16(10 * min(100, max(0, percent)))) }
+	res, err := r.goOn(ctx, p, unit)
+	switch {
+	case err == nil:
+		return bee.Outcome{Output: res.Data, Fuel: res.Fuel}, nil
+	case ctx.Err() != nil:
+		return bee.Outcome{}, context.Cause(ctx)
+	case broken(err):
+		return bee.Outcome{}, fmt.Errorf("%w: %w", bee.ErrBroken, err)
+	}
+	return bee.Outcome{}, r.refuse(ctx, err)
+}
+
+// broken reports whether the program is to blame.
+func broken(err error) bool {
+	var failure *exec.Failure
+	return errors.As(err, &failure) && failure.Code != exec.CodeDenied && failure.Code != exec.CodeSandbox
+}
+
+// goOn does a unit from its last checkpoint on, and from its beginning when it fails so:
+// what was saved may be to blame.
+func (r *runner) goOn(ctx context.Context, p work.Program, unit exec.Unit) (exec.Result, error) {
+	c := r.saved.of(&p, unit.Input)
+	unit.Checkpoint = c.load()
+	if c != nil {
+		unit.Save = c.keep
+	}
+	res, err := r.do(ctx, p, unit)
+	if broken(err) && unit.Checkpoint != nil {
+		c.drop()
+		unit.Checkpoint = nil
+		res, err = r.do(ctx, p, unit)
+	}
+	if err == nil || broken(err) {
+		c.drop()
+	}
+	c.flush()
+	return res, err
+}
+
+// do has the pool do a unit, and brings it the module first if need be.
+func (r *runner) do(ctx context.Context, p work.Program, unit exec.Unit) (exec.Result, error) {
+	program := programOf(p)
 	res, err := r.pool.Run(ctx, program, unit)
 	if errors.Is(err, exec.ErrNotLoaded) {
 		if err = r.load(ctx, p); err == nil {
 			res, err = r.pool.Run(ctx, program, unit)
 		}
 	}
-	var failure *exec.Failure
-	switch {
-	case err == nil:
-		return bee.Outcome{Output: res.Data, Fuel: res.Fuel}, nil
-	case ctx.Err() != nil:
-		return bee.Outcome{}, context.Cause(ctx)
-	case errors.As(err, &failure) && failure.Code != exec.CodeDenied && failure.Code != exec.CodeSandbox:
-		return bee.Outcome{}, fmt.Errorf("%w: %w", bee.ErrBroken, failure)
-	}
-	return bee.Outcome{}, r.refuse(ctx, err)
+	return res, err
 }
 
 // refuse keeps a task for a moment and returns why it is given back.

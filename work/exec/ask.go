@@ -100,15 +100,24 @@ func (w *worker) do(ctx context.Context, u Unit, paths map[string]string) (Resul
 	began := time.Now()
 	room := u.Limits.Output
 	m := message{Type: typeWork, Seq: &u.Seq, Input: u.Input, Files: paths}
+	if u.Limits.Fuel == 0 && len(u.Input)+len(u.Checkpoint) <= MaxInput {
+		m.Saved = u.Checkpoint
+	}
 	if w.ours {
 		m.Limits = &u.Limits
 	}
 	answer, err := w.ask(ctx, m, func(next incoming) error {
+		switch mine := next.ID == w.lastID; {
+		case mine && next.Type == typeSave:
+			if u.Save != nil {
+				u.Save(next.Data)
+			}
+			return nil
+		case mine && next.Type == typeProgress && u.Progress != nil:
+			u.Progress(next.Percent, clean(next.Short))
+		}
 		if room -= int64(next.size); room < 0 && !w.ours {
 			return fail(CodeOutput, "more than %d bytes", u.Limits.Output)
-		}
-		if next.Type == typeProgress && next.ID == w.lastID && u.Progress != nil {
-			u.Progress(next.Percent, clean(next.Short))
 		}
 		return nil
 	}, typeResult)

@@ -19,7 +19,7 @@
 //
 //	to a worker
 //	 {"type":"hello","proto":1,"context":V}                     context: what the project says to all its workers; left out when it says nothing
-//	 {"type":"work","id":N,"seq":N,"input":V,"files":{NAME:PATH}}  seq: the place of the unit in the project; files: to be read, left out when there are none
+//	 {"type":"work","id":N,"seq":N,"input":V,"files":{NAME:PATH},"checkpoint":V}  seq: the place of the unit in the project; files: to be read, left out when there are none; checkpoint: to go on from, left out when there is none
 //	 {"type":"ping","id":N}                                     only between units; answer within 5 s
 //	 {"type":"error","code":"protocol","message":S}             your last line is none; it is passed over, and the third of them is your end
 //	 {"type":"stop"}
@@ -29,6 +29,7 @@
 //	 {"type":"result","id":N,"data":V}
 //	 {"type":"error","id":N,"code":S,"message":S,"retryable":B}  the unit cannot be done; the next one may come
 //	 {"type":"progress","id":N,"p":F,"s":S}                     p: 0 to 100 percent; s: a word or two
+//	 {"type":"checkpoint","id":N,"data":V}                      from where this worker can go on, if it is interrupted
 //	 {"type":"log","message":S}                                 the same as a line on standard error
 //	 {"type":"pong","id":N}
 //
@@ -49,6 +50,11 @@
 // input, its files, the context) alone: no clock, no randomness that the unit
 // does not seed, nothing left from the unit before. Write numbers and the keys
 // of objects always in the same way.
+//
+// A unit that takes long may say now and then how to go on from where it is. When the
+// machine goes down meanwhile, and gets the unit again, it comes with the last of these
+// checkpoints; the result must be the same as without. A module whose fuel is
+// counted gets none, since its fuel would not be the same.
 //
 // PROTOCOL.md says all of it, the lines of sources and validators among them, for
 // those who write programs in other languages. testdata has workers and sources
@@ -74,7 +80,8 @@
 //
 // Of a unit: fuel, memory (256 MiB), bytes of output (1 MiB), wall clock (1 min);
 // its input fits in 1 MiB less 64 KiB. The first three decide what comes out.
-// Output counts all bytes on standard output. Of a module: 64 MiB, and to
+// Output counts all bytes on standard output but those of checkpoints, which
+// have 256 KiB each. Of a module: 64 MiB, and to
 // compile it 1 min of a processor and 2 GiB. The cache of compiled modules has 1 GiB, and drops
 // what was not used for the longest time.
 //

@@ -80,10 +80,21 @@ func (u *guestUnit) heard(line []byte) {
 		f.Reason, f.Retryable = clean(m.Code), m.Retry
 		u.stop(f)
 	case m.Type == typeProgress, m.Type == typeLog:
-		m.ID, m.Data, m.Input = u.id, nil, nil
-		if err := put(os.Stdout, m); err != nil {
-			os.Exit(1) // whoever started us is gone
+		m.Data = nil
+		u.pass(m)
+	case m.Type == typeSave:
+		u.room += int64(len(line)) + 1 // how often it saves decides nothing
+		if !u.guest.metered {
+			u.pass(m)
 		}
+	}
+}
+
+// pass passes a line on.
+func (u *guestUnit) pass(m message) {
+	m.ID, m.Input = u.id, nil
+	if err := put(os.Stdout, m); err != nil {
+		os.Exit(1) // whoever started us is gone
 	}
 }
 
@@ -92,7 +103,7 @@ func (u *guestUnit) run(ctx context.Context, m message) (err error) {
 	var input []byte
 	for _, line := range []message{
 		{Type: typeHello, Proto: Version, Context: u.guest.hello.Context},
-		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input, Files: guestPaths(m.Files)},
+		{Type: typeWork, ID: guestID, Seq: m.Seq, Input: m.Input, Saved: m.Saved, Files: guestPaths(m.Files)},
 		{Type: typeStop},
 	} {
 		if input, err = appendMessage(input, line); err != nil {

@@ -16,6 +16,8 @@ const (
 	MaxLine = 1 << 20
 	// MaxInput is the most bytes of a unit's input, which leaves room in its line.
 	MaxInput = MaxLine - 64<<10
+	// MaxCheckpoint is the most bytes of a checkpoint: 256 KiB.
+	MaxCheckpoint = 256 << 10
 )
 
 // The types of lines. Each is named by its "type"; see the package comment.
@@ -26,6 +28,7 @@ const (
 	typeResult   = "result"
 	typeError    = "error"
 	typeProgress = "progress"
+	typeSave     = "checkpoint"
 	typeLog      = "log"
 	typePing     = "ping"
 	typePong     = "pong"
@@ -49,6 +52,7 @@ type message struct {
 	Context json.RawMessage   `json:"context,omitempty"`
 	Input   json.RawMessage   `json:"input,omitempty"`
 	Files   map[string]string `json:"files,omitempty"`
+	Saved   json.RawMessage   `json:"checkpoint,omitempty"`
 	Limits  *Limits           `json:"limits,omitempty"`
 	Data    json.RawMessage   `json:"data,omitempty"`
 	Results []json.RawMessage `json:"results,omitempty"`
@@ -78,7 +82,7 @@ func parseMessage(line []byte) (message, error) {
 	if m.Type == "" {
 		return m, fmt.Errorf("%w: it has no type", errLine)
 	}
-	for _, value := range []*json.RawMessage{&m.Context, &m.Input, &m.Data} {
+	for _, value := range []*json.RawMessage{&m.Context, &m.Input, &m.Saved, &m.Data} {
 		*value = compact(*value)
 	}
 	for i := range m.Results {
@@ -92,6 +96,8 @@ func (m *message) check() error {
 	switch {
 	case m.Type == typeResult && m.Data == nil:
 		return fmt.Errorf("%w: a result without data", errLine)
+	case m.Type == typeSave && (m.Data == nil || len(m.Data) > MaxCheckpoint):
+		return fmt.Errorf("%w: a checkpoint of %d bytes, 1 to %d are taken", errLine, len(m.Data), MaxCheckpoint)
 	case m.Type == typeUnit && m.Input == nil:
 		return fmt.Errorf("%w: a unit without input", errLine)
 	case m.Type == typeVerdict && m.Valid && m.Data == nil:

@@ -27,6 +27,8 @@ var lines = []message{
 	{Type: typeProgress, ID: 1, Percent: 12.5, Short: "half"},
 	{Type: typeLog, Message: "hello"},
 	{Type: typePong, ID: 2},
+	{Type: typeSave, ID: 1, Data: []byte(`[7]`)},
+	{Type: typeWork, ID: 1, Seq: &nine, Input: []byte(`0`), Saved: []byte(`[7]`)},
 	{Type: typeNext, ID: 3, Seq: &nine},
 	{Type: typeUnit, ID: 3, Input: []byte(`0`)},
 	{Type: typeNone, ID: 3, Again: 1.5},

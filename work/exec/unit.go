@@ -38,9 +38,16 @@ type Unit struct {
 	Files  map[string]string // by name, paths on this machine; the worker may read them
 	Limits Limits
 
+	// Checkpoint is what a worker told Save last when it did this very unit before, on this
+	// machine, and did not finish; nil: nothing. Save is told how to go on from where the worker
+	// is, with one JSON value of at most [MaxCheckpoint] bytes; it may be nil. A unit
+	// whose fuel is counted has no checkpoints: the fuel of its parts adds up to another sum.
+	Checkpoint json.RawMessage
+	Save       func(checkpoint json.RawMessage)
+
 	// Progress is told how far the worker says it is, in percent, with a word or
-	// two; Log, what it says for people and writes to standard error. Both are
-	// called in order, while [Pool.Run] runs, and may be nil.
+	// two; Log, what it says for people and writes to standard error. All three
+	// are called in order, while [Pool.Run] runs, and may be nil.
 	Progress func(percent float64, text string)
 	Log      func(text string)
 }

@@ -46,7 +46,8 @@ var (
 )
 
 func TestWorkerInGo(t *testing.T) {
-	exectest.CheckWorker(t, exectest.Worker{Argv: []string{build(t, "worker")}, Inputs: inputs, Bad: bad})
+	long := append(inputs[:len(inputs):len(inputs)], []byte(`{"from":1,"count":50000000}`))
+	exectest.CheckWorker(t, exectest.Worker{Argv: []string{build(t, "worker")}, Inputs: long, Bad: bad})
 }
 
 func TestWorkerInPython(t *testing.T) {

@@ -14,8 +14,11 @@ import (
 // patience is how long a test waits for one line, or for the end.
 const patience = 60 * time.Second
 
-// maxLine is the most bytes of a line.
-const maxLine = 1 << 20
+// maxLine is the most bytes of a line, maxCheckpoint those of a checkpoint.
+const (
+	maxLine       = 1 << 20
+	maxCheckpoint = 256 << 10
+)
 
 // line is one line of the worker.
 type line struct {
@@ -36,6 +39,7 @@ type session struct {
 	lines chan string   // closed when it writes no more
 	ended chan struct{} // closed when it was waited for
 	err   error         // how it ended, once it has
+	saved []string      // checkpoints that it wrote
 }
 
 // open starts a program; it is gone when the test is over.
@@ -106,7 +110,12 @@ func (s *session) next() line {
 			if !ok {
 				s.t.Fatal("it ended before it answered")
 			}
-			if l := s.parse(text); l.Type != "log" && l.Type != "progress" {
+			switch l := s.parse(text); {
+			case l.Type == "checkpoint" && (l.Data == nil || len(l.Data) > maxCheckpoint):
+				s.t.Fatalf("a checkpoint has data of at most %d bytes: %.200q", maxCheckpoint, text)
+			case l.Type == "checkpoint":
+				s.saved = append(s.saved, string(l.Data))
+			case l.Type != "log" && l.Type != "progress":
 				return l
 			}
 		case <-timer.C:

@@ -29,6 +29,7 @@ func CheckWorker(t *testing.T, w Worker) {
 	t.Run("unknown lines and fields", w.unknown)
 	t.Run("ping", w.ping)
 	t.Run("same input, same result", w.repeats)
+	t.Run("checkpoints", w.checkpoints)
 	t.Run("bad input", w.badInput)
 	t.Run("stop", w.stop)
 	t.Run("end of input", w.endOfInput)
@@ -112,6 +113,28 @@ func (w Worker) repeats(t *testing.T) {
 		} else if want := first[n-len(w.Inputs)]; data != want {
 			t.Errorf("unit %s: first %s, then %s", input, want, data)
 		}
+	}
+}
+
+// checkpoints: a unit that is interrupted comes, after the last checkpoint that was heard, to
+// the result that it has come to without.
+func (w Worker) checkpoints(t *testing.T) {
+	wrote := false
+	for _, input := range w.Inputs {
+		s := w.begin(t)
+		s.send(work(1, input))
+		want := s.result(1)
+		for _, saved := range s.saved {
+			wrote = true
+			again := w.begin(t)
+			again.send(strings.Replace(work(1, input), "{", `{"checkpoint":`+saved+`,`, 1))
+			if data := again.result(1); data != want {
+				t.Errorf("unit %s: from its beginning %s, from checkpoint %s on %s", input, want, saved, data)
+			}
+		}
+	}
+	if !wrote {
+		t.Skip("skipped: it writes none for these inputs")
 	}
 }
 
