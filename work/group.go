@@ -154,6 +154,20 @@ func leaseEnd(p *Project, now int64) int64 {
 	return now + p.Lease.Milliseconds()
 }
 
+// Rewind mends the times of attempts after the clock was set back: no lease and no
+// deadline may lie further ahead than one that is given now. It reports whether one did.
+func (g *Group) Rewind(p *Project, now int64) (changed bool) {
+	for i := range g.Attempts {
+		a := &g.Attempts[i]
+		until, latest := leaseEnd(p, now), now+p.Deadline.Milliseconds()
+		if a.Active() && (a.Until > until || a.Latest > latest) {
+			a.Begun, a.Until, a.Latest = min(a.Begun, now), min(a.Until, until), min(a.Latest, latest)
+			changed = true
+		}
+	}
+	return changed
+}
+
 // Renew notes a heartbeat of attempt n. It reports false when the bee may stop.
 func (g *Group) Renew(n int, p *Project, progress uint16, now int64) bool {
 	a := &g.Attempts[n]

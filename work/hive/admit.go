@@ -78,10 +78,12 @@ func wellFormed(m work.Member) error {
 
 func (t *turn) register(m work.Member) (until int64) {
 	row := beeRow{Since: t.now}
-	t.get(beeKey(m.Peer), &row)
+	known := t.get(beeKey(m.Peer), &row) && row.Until > t.now
 	row.Until, row.Owner = t.ticketEnd(t.now), m.Owner
 	t.put(beeKey(m.Peer), row)
-	t.note(Event{Kind: BeeRegistered, Bee: m.Peer})
+	if !known { // else who names another owner each time would push all other events out
+		t.note(Event{Kind: BeeRegistered, Bee: m.Peer})
+	}
 	return row.Until
 }
 

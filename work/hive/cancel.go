@@ -11,12 +11,16 @@ import (
 
 // Cancel ends a project for good. What has ended keeps its datachunk, units that
 // bees were at get one that says so, and results that come are late. Units that
-// nobody has begun vanish.
+// nobody has begun vanish. It goes on without ctx once the project is cancelled, and called
+// again it does what an error left.
 func (h *Hive) Cancel(ctx context.Context, name string) error {
 	err := h.do(ctx, 512, func(t *turn) error {
 		p, err := t.named(name)
 		if err != nil {
 			return err
+		}
+		if p.row.State == Cancelled {
+			return nil
 		}
 		if p.row.State > Paused {
 			return fmt.Errorf("project %s is %s", name, p.row.State)
@@ -27,6 +31,7 @@ func (h *Hive) Cancel(ctx context.Context, name string) error {
 		t.after = append(t.after, t.chunks.raise)
 		return nil
 	})
+	ctx = context.WithoutCancel(ctx)
 	for more := true; more && err == nil; {
 		more, err = ask(ctx, h, maxBatchBytes, func(t *turn) (bool, error) { return t.drop(name) })
 	}

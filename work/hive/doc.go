@@ -83,6 +83,7 @@
 // # What is not promised
 //
 // Times are those of the wall clock: when it jumps ahead, leases end early, which
-// costs executions and no result. A spot check that was out when the process
+// costs executions and no result; when it jumps back, those that are under way begin
+// anew, as if they had been given at that moment. A spot check that was out when the process
 // ended is forgotten. Chunks stay until the database is removed.
 package hive

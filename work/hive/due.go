@@ -38,6 +38,9 @@ const sweep = 10 * time.Second
 
 // untilDue is how long until something is due.
 func (h *Hive) untilDue() time.Duration {
+	if len(h.uneasy) > 0 {
+		return 0
+	}
 	if len(h.due) == 0 {
 		return sweep
 	}
@@ -61,9 +64,31 @@ func (h *Hive) schedule(g *group, next int64) {
 	}
 }
 
+// clockSlack is how far the clock may go back, as it is kept right, before it was set
+// back.
+const clockSlack = int64(time.Second / time.Millisecond)
+
+// rewind sees to it that leases end in time although the clock was set back.
+func (t *turn) rewind() {
+	back := t.now < t.seen-clockSlack
+	t.seen = t.now
+	if !back {
+		return
+	}
+	for _, p := range t.Hive.projects {
+		for _, g := range p.open {
+			if g.Rewind(&p.row.Project, t.now) {
+				t.groups[g] = true
+				t.settle(g)
+			}
+		}
+	}
+}
+
 // expire looks at the groups whose time has come.
 func (t *turn) expire() error {
-	for n := 0; n < maxBatch && len(t.due) > 0 && t.due[0].next <= t.now; n++ {
+	t.rewind()
+	for n := 0; n < maxBatch && t.size < maxBatchBytes && len(t.due) > 0 && t.due[0].next <= t.now; n++ {
 		t.settle(t.due[0])
 	}
 	return nil

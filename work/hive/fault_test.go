@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -24,7 +25,12 @@ func bee(name string) peer.ID { return peer.ID([]byte{0, byte(len(name))}) + pee
 
 func start(t testing.TB, dir string, change func(*Hive)) (h *Hive, stop func()) {
 	t.Helper()
-	h, err := Open(Config{Dir: dir, Self: bee("hive"), Strength: -1, JudgeTimeout: 100 * time.Millisecond})
+	return startWith(t, Config{Dir: dir, Self: bee("hive"), Strength: -1, JudgeTimeout: 100 * time.Millisecond}, change)
+}
+
+func startWith(t testing.TB, cfg Config, change func(*Hive)) (h *Hive, stop func()) {
+	t.Helper()
+	h, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,6 +245,126 @@ func TestHalfCancelled(t *testing.T) {
 	}
 	if n != 16 {
 		t.Errorf("%d datachunks, want one of each unit that was begun", n)
+	}
+}
+
+// A disk that is full while a project is cancelled: who cancels again has the rest done.
+func TestCancelAgain(t *testing.T) {
+	var room atomic.Int64 // transactions that find some
+	room.Store(math.MaxInt64)
+	h, _ := start(t, t.TempDir(), func(h *Hive) {
+		h.free = func() (int64, error) {
+			if room.Add(-1) < 0 {
+				return 0, nil
+			}
+			return math.MaxInt64, nil
+		}
+	})
+	ctx := t.Context()
+	if err := h.Create(ctx, inline("p", work.Policy{Rule: work.Quorum, Quorum: 2})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Add(ctx, "p", make([]work.Unit, 600)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Register(ctx, work.Member{Peer: bee("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if batch, err := h.Request(ctx, work.Member{Peer: bee("a")}, wish); err != nil || len(batch.Tasks) == 0 {
+		t.Fatal(batch, err)
+	}
+	room.Store(1)
+	if err := h.Cancel(ctx, "p"); !errors.Is(err, wire.ErrFull) {
+		t.Errorf("a disk that is full in the middle: %v", err)
+	}
+	room.Store(math.MaxInt64)
+	if err := h.Cancel(ctx, "p"); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := h.Show(ctx, "p"); err != nil || s.State != Cancelled || s.Open != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// A lease that ends while the disk is full is looked at now and then, not all the time.
+func TestDueOnFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		var refused atomic.Int64
+		h, stop := start(t, t.TempDir(), func(h *Hive) {
+			h.free = func() (int64, error) {
+				if full.Load() && refused.Add(1) < 1000 {
+					return 0, nil
+				}
+				return math.MaxInt64, nil
+			}
+		})
+		ctx, m := t.Context(), work.Member{Peer: bee("a")}
+		if err := h.Create(ctx, inline("p", work.Policy{})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Add(ctx, "p", work.Unit{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Register(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+		if batch, err := h.Request(ctx, m, wish); err != nil || len(batch.Tasks) != 1 {
+			t.Fatal(batch, err)
+		}
+		full.Store(true)
+		time.Sleep(2 * time.Minute) // the lease ends after the first one
+		if n := refused.Load(); n == 0 || n > 70 {
+			t.Errorf("the database was asked for %d times in a minute", n)
+		}
+		full.Store(false)
+		time.Sleep(2 * refusedRest)
+		if s, err := h.Show(ctx, "p"); err != nil || s.Active != 0 {
+			t.Errorf("once there is room: %+v, %v", s, err)
+		}
+		stop()
+	})
+}
+
+// A spot check that a restart forgot is forgotten: its result says nothing about another one.
+func TestForgottenCheck(t *testing.T) {
+	dir, ctx, m := t.TempDir(), t.Context(), work.Member{Peer: bee("b")}
+	h, stop := start(t, dir, nil)
+	if err := h.Create(ctx, inline("p", work.Policy{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Register(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (task work.Task) {
+		err := h.do(ctx, 0, func(t *turn) error {
+			p := t.names["p"]
+			q := &quiz{place: uint16(len(p.quizzes))}
+			q.Unit.Input, q.Digest = fmt.Append(nil, q.place), work.DigestOf(fmt.Append(nil, q.place), 0)
+			q.Bees = []peer.ID{bee("c"), bee("d")}
+			p.quizzes = append(p.quizzes, q)
+			o := &handout{turn: t, bee: m, wish: &wish, places: map[*project]uint16{}}
+			o.check(p)
+			task = o.batch.Tasks[0]
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return task
+	}
+	before := check()
+	stop()
+	h, _ = start(t, dir, nil)
+	after := check()
+	for _, task := range []work.Task{before, after} {
+		verdicts, err := h.Submit(ctx, m, []work.Result{{Token: task.Token, Status: work.Done, Output: task.Input}})
+		if err != nil || (verdicts[0] != nil) != (task.Token == before.Token) {
+			t.Errorf("check of %s: %v, %v", task.Input, verdicts, err)
+		}
+	}
+	if r := h.reputations[reputationName{h.names["p"].program, m.Peer}]; r.Wrong != 0 || r.Right != 1 {
+		t.Errorf("%+v", *r)
 	}
 }
 

@@ -53,10 +53,12 @@ type state struct {
 	reputations map[reputationName]*work.Reputation
 	members     map[peer.ID]map[*group]struct{} // open groups of each bee
 	due         dueHeap
+	uneasy      map[reputationName]bool // that changed, and whose open groups are to be judged again
 	nextProject uint32
 	nextEvent   uint64
 	firstEvent  uint64
 	nextCheck   uint64
+	seen        int64 // when the due was last looked at, to know a clock that was set back
 }
 
 type reputationName struct {

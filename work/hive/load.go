@@ -3,6 +3,7 @@ package hive
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -16,6 +17,8 @@ func (h *Hive) load() error {
 	h.state = state{
 		projects: map[uint32]*project{}, names: map[string]*project{},
 		reputations: map[reputationName]*work.Reputation{}, members: map[peer.ID]map[*group]struct{}{},
+		uneasy:    map[reputationName]bool{},
+		nextCheck: rand.Uint64N(1 << 47), // no token of a check that is forgotten names another one
 	}
 	return h.view(func(txn *badger.Txn) error {
 		if err := h.loadProjects(txn); err != nil {
@@ -71,6 +74,7 @@ func (h *Hive) loadGroups(txn *badger.Txn) error {
 		if g.State == work.Validating {
 			g.State = work.Open // nobody is at it any more: the validator is asked again
 		}
+		g.Rewind(&p.row.Project, h.now())
 		p.open[g.seq] = g
 		for i := range g.Attempts {
 			h.join(g.Attempts[i].Peer, g)

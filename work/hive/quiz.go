@@ -34,10 +34,11 @@ func quizKey(id uint32, place uint16) []byte {
 
 // keepQuiz keeps some of the units whose answer is sure and of several bees, in place of
 // older ones: those who agreed first, then those who saw it, too. What two new bees
-// agree on is believed, but nobody is to be exiled on their word.
+// agree on is believed, but nobody is to be exiled on their word. A transaction that is
+// full already goes without.
 func (t *turn) keepQuiz(p *project, u work.Unit, digest work.Digest, g *group, agreed []peer.ID) {
 	full := len(p.quizzes) >= maxQuizzes
-	if p.row.Project.Policy.Rule != work.Credible || p.row.Project.Policy.Checks <= 0 || (full && rand.IntN(8) > 0) {
+	if p.row.Project.Policy.Rule != work.Credible || p.row.Project.Policy.Checks <= 0 || (full && rand.IntN(8) > 0) || t.size >= maxBatchBytes {
 		return
 	}
 	q := &quiz{quizRow: quizRow{Unit: u, Digest: digest, Bees: slices.Clone(agreed)}, place: uint16(len(p.quizzes))}

@@ -81,15 +81,20 @@ func (t *turn) caught(p *project, bee peer.ID, forGood bool) {
 
 // settleUneasy judges again the open groups of bees whose reputation changed:
 // with a better one their answers may be believed, with a lost one other bees are
-// needed.
+// needed. What is more than a transaction takes is left to the next one.
 func (t *turn) settleUneasy() {
 	for len(t.uneasy) > 0 {
 		for name := range t.uneasy {
 			delete(t.uneasy, name)
 			for g := range t.members[name.bee] {
-				if g.project.program == name.program && g.project.row.Project.Policy.Rule == work.Credible && t.answered(g, name.bee) {
-					t.settle(g)
+				if g.project.program != name.program || g.project.row.Project.Policy.Rule != work.Credible || !t.answered(g, name.bee) {
+					continue
 				}
+				if t.size >= maxBatchBytes {
+					t.uneasy[name] = true
+					return
+				}
+				t.settle(g)
 			}
 		}
 	}

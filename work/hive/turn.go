@@ -18,10 +18,10 @@ type turn struct {
 	now      int64
 	err      error // of the database: the first one, and the transaction is void
 	writes   int
+	size     int // bytes written so far
 	groups   map[*group]bool
 	projects map[*project]bool
 	marks    map[reputationName]bool // reputations that changed
-	uneasy   map[reputationName]bool // … whose open groups are to be judged again
 	outputs  map[outputName][]byte   // of results that came in this turn
 	after    []func()                // once all is on the disk
 }
@@ -37,6 +37,7 @@ func (t *turn) put(key []byte, v any) {
 		err = t.txn.Set(key, row)
 	}
 	t.writes++
+	t.size += len(key) + len(row)
 	t.fail(key, err)
 }
 

@@ -60,6 +60,10 @@ func (h *Hive) do(ctx context.Context, size int, run func(*turn) error) error {
 	return err
 }
 
+// refusedRest is how long what is due waits after the database has refused it, as on a
+// full disk.
+const refusedRest = time.Second
+
 // write carries out changes until ctx ends.
 func (h *Hive) write(ctx context.Context) error {
 	if err := h.finishCancels(ctx); err != nil {
@@ -75,7 +79,11 @@ func (h *Hive) write(ctx context.Context) error {
 		case first := <-h.ops:
 			err = h.commit(h.gather(first))
 		case <-timer.C:
-			err = h.commit([]*op{{run: (*turn).expire, done: make(chan error, 1)}})
+			look := &op{run: (*turn).expire, done: make(chan error, 1)}
+			if err = h.commit([]*op{look}); err == nil && <-look.done != nil {
+				timer.Reset(refusedRest)
+				continue
+			}
 		}
 		if err != nil {
 			return err
@@ -137,7 +145,7 @@ func (h *Hive) apply(ops []*op) error {
 	t := &turn{
 		Hive: h, txn: txn, now: h.now(),
 		groups: map[*group]bool{}, projects: map[*project]bool{}, marks: map[reputationName]bool{},
-		outputs: map[outputName][]byte{}, uneasy: map[reputationName]bool{},
+		outputs: map[outputName][]byte{},
 	}
 	for _, o := range ops {
 		o.err = o.run(t)
