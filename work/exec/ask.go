@@ -73,6 +73,9 @@ func (w *worker) death(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
+	if f := w.excess.Load(); f != nil {
+		return f
+	}
 	if f := w.tail.death(); f != nil {
 		return f
 	}

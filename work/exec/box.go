@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -34,26 +33,6 @@ func newBox(dir string) (box, error) {
 func (b box) in() string    { return filepath.Join(b.dir, "in") }
 func (b box) out() string   { return filepath.Join(b.dir, "out") }
 func (b box) remove() error { return wipe(filepath.Dir(b.dir), filepath.Base(b.dir)) }
-
-// wipe removes what is below dir under a name, also folders that a worker made so that
-// nobody may list them. Nothing that is linked there is touched.
-func wipe(dir, name string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := root.RemoveAll(name); !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	err = fs.WalkDir(root.FS(), name, func(path string, d fs.DirEntry, _ error) error {
-		if d == nil || !d.IsDir() {
-			return nil
-		}
-		return root.Chmod(path, 0o700)
-	})
-	return errors.Join(err, root.RemoveAll(name))
-}
 
 // removeBoxes removes what workers of an earlier process left below dir.
 func removeBoxes(dir string) error {
@@ -95,7 +74,8 @@ func (b box) empty() error {
 			return err
 		}
 		for _, entry := range entries {
-			if err := wipe(half, entry.Name()); err != nil {
+			path := filepath.Join(filepath.Base(b.dir), filepath.Base(half), entry.Name())
+			if err := wipe(filepath.Dir(b.dir), path); err != nil {
 				return err
 			}
 		}

@@ -48,11 +48,11 @@ func TestNothingIsLeftInABox(t *testing.T) {
 // boxed fills and empties a box in dir.
 func boxed(dir string) {
 	kept := filepath.Join(dir, "kept")
-	err := errors.Join(os.Mkdir(kept, 0o755), os.WriteFile(filepath.Join(kept, "file"), nil, 0o644))
+	err := errors.Join(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 256, Max: 256}), os.Mkdir(kept, 0o755), os.WriteFile(filepath.Join(kept, "file"), nil, 0o644))
 	b, made := newBox(dir)
 	litter := func() error {
 		closed := filepath.Join(b.out(), "closed")
-		return errors.Join(os.MkdirAll(filepath.Join(closed, "deep"), 0o700), os.WriteFile(filepath.Join(closed, "deep", "x"), nil, 0),
+		return errors.Join(os.MkdirAll(filepath.Join(closed, "deep"), 0o700), nest(b.out(), 3000), os.WriteFile(filepath.Join(closed, "deep", "x"), nil, 0),
 			os.Symlink(kept, filepath.Join(closed, "link")), os.Symlink(kept, filepath.Join(b.out(), "link")),
 			os.Mkdir(filepath.Join(b.out(), "empty"), 0), os.Chmod(filepath.Join(closed, "deep"), 0o300), os.Chmod(closed, 0))
 	}
@@ -63,4 +63,17 @@ func boxed(dir string) {
 		return
 	}
 	fmt.Println("gone")
+}
+
+// nest makes folders in each other: more than a process may open, and longer than a path.
+func nest(dir string, depth int) error {
+	from, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	err = os.Chdir(dir)
+	for range depth {
+		err = errors.Join(err, os.Mkdir("nested", 0o700), os.Chdir("nested"))
+	}
+	return errors.Join(err, os.Chdir(from))
 }

@@ -3,8 +3,10 @@ package exec
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -65,8 +67,8 @@ func TestNobodyGetsOut(t *testing.T) {
 	}
 	var came map[string]string
 	unmarshal(result.Data, &came)
-	allowed := map[string]bool{"read its file": true, "write its folder": true, "read a library folder": true}
-	if len(came) < 50 {
+	allowed := map[string]bool{"read its file": true, "write its folder": true, "read a library folder": true, "a pipe": true}
+	if len(came) < 60 {
 		t.Errorf("only %d attempts", len(came))
 	}
 	for what, err := range came {
@@ -107,6 +109,9 @@ func TestHostileCommands(t *testing.T) {
 		"allocates":       {small, ErrMemory, "memory: "},
 		"claims fuel":     {limits, ErrWorker, "worker fuel: a[31m"},
 		"answers another": {limits, nil, "2"},
+		"files":           {limits, ErrDenied, "denied: more than 16384 files"},
+		"deep":            {limits, ErrDenied, "denied: more than "},
+		"hidden memory":   {small, ErrMemory, "memory: "},
 		"half a line":     {limits, ErrDied, "died: its process ended: exit status 0"},
 	}
 	var commands []Command
@@ -126,11 +131,73 @@ func TestHostileCommands(t *testing.T) {
 				}
 				return
 			}
+			if left, err := filepath.Glob(filepath.Join(p.config.Dir, boxPattern)); err != nil || len(left) > len(p.idle) {
+				t.Errorf("%d boxes for %d workers are left, %v", len(left), len(p.idle), err)
+			}
 			var f *Failure
 			if !errors.Is(err, test.want) || !errors.As(err, &f) || !strings.HasPrefix(f.Error(), test.text) || strings.ContainsAny(err.Error(), "\n\x1b") {
 				t.Errorf("got %v, want %q", err, test.text)
 			}
 		})
+	}
+}
+
+// A command that has answered does nothing more until it has another unit.
+func TestCommandsRest(t *testing.T) {
+	needLayers(t)
+	p := newPool(t, Config{Commands: []Command{hostileCommand(t, "goes on")}})
+	for range 2 {
+		if _, err := p.Run(t.Context(), Program{Command: "goes on"}, Unit{Input: []byte("0"), Limits: Limits{Memory: 512 << 20}}); err != nil {
+			t.Fatal(err)
+		}
+		path := fmt.Sprintf("/proc/%d/status", p.idle[0].cmd.Process.Pid)
+		for began := time.Now(); ; runtime.Gosched() {
+			if status, err := os.ReadFile(path); err != nil || strings.Contains(string(status), "(stopped)") {
+				break
+			}
+			if time.Since(began) > time.Minute {
+				t.Fatal("it runs without a unit")
+			}
+		}
+	}
+	if p.idle[0].lastID != 2 {
+		t.Error("it was not the same process")
+	}
+}
+
+func TestHeld(t *testing.T) {
+	memory, threads := held([]byte("Name:\tRss: 7\nVmPTE:\t       4 kB\nVmSwap:\t       1 kB\nRssAnon:\t     100 kB\nRssFile:\t    9 kB\nThreads:\t513\nrubbish"))
+	if memory != 105<<10 || threads != maxThreads+1 {
+		t.Errorf("%d bytes, %d threads", memory, threads)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if memory, threads := held(status); memory < 1<<20 || threads < 1 {
+		t.Errorf("%d bytes, %d threads of this process", memory, threads)
+	}
+}
+
+// What the files of a command take together is bounded, too.
+func TestFullFolder(t *testing.T) {
+	w := warden{folder: t.TempDir()}
+	if f := w.files(); f != nil {
+		t.Fatal(f)
+	}
+	for _, name := range []string{"one", "two", "three"} {
+		f, err := os.Create(filepath.Join(w.folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = unix.Fallocate(int(f.Fd()), 0, 0, maxFolder/2)
+		f.Close()
+		if err != nil {
+			t.Skipf("skipped: this disk does not give so much: %v", err)
+		}
+	}
+	if f := w.files(); !errors.Is(f, ErrDenied) {
+		t.Errorf("got %v", f)
 	}
 }
 

@@ -86,6 +86,11 @@ func (c confinement) limit() error {
 		unix.RLIMIT_FSIZE:   uint64(c.File),
 		unix.RLIMIT_MEMLOCK: 64 << 10,
 		unix.RLIMIT_STACK:   8 << 20, // RLIMIT_DATA does not count it; the usual size, which threads take for theirs
+		unix.RLIMIT_NICE:    0,
+		unix.RLIMIT_RTPRIO:  0,
+	}
+	if c.Strict { // in a user namespace of its own, so nobody else's are counted; of root's none are
+		limits[unix.RLIMIT_NPROC] = maxThreads
 	}
 	if raceDetector {
 		delete(limits, unix.RLIMIT_DATA)

@@ -91,11 +91,13 @@
 // becomes a guest (which runs one module), a compiler (one module, once), or a
 // native command:
 //
-//	limits      RLIMIT_DATA, STACK, CPU, NOFILE, FSIZE, CORE, MEMLOCK; priority 19; no descriptor but the first three
+//	limits      RLIMIT_DATA, STACK, CPU, NOFILE, NPROC, FSIZE, CORE, MEMLOCK, NICE, RTPRIO; priority 19; no descriptor but the first three
 //	namespaces  user, network, processes, messages, names: no interface but a dead loopback; when its first process ends, all do
 //	landlock    files: the system's libraries and programs, its own folder, what the owner listed; TCP; abstract sockets, signals (version 4 and later)
 //	seccomp     no sockets, no new processes, no namespaces, no memory that RLIMIT_DATA does not count, no rare calls;
 //	            no file's mode, owner, times or attributes are changed, and none is watched: Landlock does not see that
+//	warden      of a native command, ten times a second: memory that RLIMIT_DATA does not count, page tables, threads (512), free disk;
+//	            once a second its folder: 1 GiB, 16,384 files, 64 folders in each other. It is stopped while it has no unit
 //
 // A module has walls of its own: it can call nothing but WASI. So a guest runs
 // with those layers that the machine has. A native command runs with all of
@@ -110,10 +112,10 @@
 //
 // That a unit cannot slow down the machine: its priority is the lowest, but it
 // shares caches and memory bandwidth. That it learns nothing of the machine: a
-// native command sees the kernel's version, the system's libraries and the names
-// and sizes of files, and can measure time; a module cannot. That a native
-// command fills no disk: one file has at most 1 GiB, and its folder is emptied
-// after every unit, but until then it may write many. That a module ends alike
+// native command sees the machine's name, the kernel's version, the system's libraries, the names
+// and sizes of files and where links lead to, and can measure time; a module cannot. That a native
+// command never has more than it may: the warden looks after it ten times a second, and kills it
+// then, or when less than 256 MiB of the disk are left. That a module ends alike
 // everywhere when it recurses too deep: how deep depends on the processor.
 //
 // # Folder

@@ -26,6 +26,7 @@ func attempts(m message) attempted {
 	a.onFiles(m.Files["given"], input.Secret)
 	a.onProcesses(input.Parent)
 	a.onTheKernel()
+	a.onLimits()
 	if mode, _ := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); mode != 2 {
 		a["no seccomp"] = ""
 	}
@@ -146,6 +147,58 @@ func (a attempted) onTheKernel() {
 	a.try("a larger stack", unix.Setrlimit(unix.RLIMIT_STACK, &unix.Rlimit{Cur: 1 << 30, Max: 1 << 30}))
 	if !raceDetector {
 		a.try("more memory", unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: 1 << 40, Max: 1 << 40}))
+	}
+}
+
+// onLimits tries to have more of what limits count, or of what none does.
+func (a attempted) onLimits() {
+	var pipe [2]int
+	a.try("a pipe", unix.Pipe(pipe[:]))
+	a.try("a larger pipe", func() error { _, err := unix.FcntlInt(uintptr(pipe[1]), unix.F_SETPIPE_SZ, 1<<20); return err }())
+	a.try("a larger buffer", func() error {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		return unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<24)
+	}())
+	a.try("disk at once", func() error {
+		fd, err := unix.Open("large", unix.O_CREAT|unix.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		return unix.Fallocate(fd, 0, 0, 1<<20)
+	}())
+	a.try("have the disk written", call(unix.SYS_SYNCFS, 1, 0))
+	a.try("watch a folder by fcntl", func() error {
+		fd, err := unix.Open("/usr", unix.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_NOTIFY, 4) // DN_CREATE
+		return err
+	}())
+	a.try("list what is mounted", call(unix.SYS_LISTMOUNT, 0, 0))
+	a.try("rules of its own", call(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0))
+	a.try("a better priority", unix.Setpriority(unix.PRIO_PROCESS, 0, 0))
+	a.try("a limit on priorities", unix.Setrlimit(unix.RLIMIT_NICE, &unix.Rlimit{Cur: 40, Max: 40}))
+	a.try("more threads", unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: 4096, Max: 4096}))
+	a.try("lock memory", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE))
+}
+
+// hiddenMemory takes memory that RLIMIT_DATA does not count once it is read-only.
+func hiddenMemory() {
+	for {
+		block, err := unix.Mmap(-1, 0, 16<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+		if err != nil {
+			panic(err)
+		}
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		if err := unix.Mprotect(block, unix.PROT_READ); err != nil {
+			panic(err)
+		}
 	}
 }
 

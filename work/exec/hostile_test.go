@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 )
 
@@ -82,6 +83,25 @@ func misbehave(way string, m message, out io.Writer) {
 			f.Flush()
 		}
 		os.Exit(0)
+	case "files":
+		for i := 0; ; i++ {
+			if err := os.WriteFile(fmt.Sprint(i), nil, 0o600); err != nil {
+				panic(err)
+			}
+		}
+	case "deep":
+		for os.Mkdir("d", 0o700) == nil && os.Chdir("d") == nil {
+		}
+		select {}
+	case "hidden memory":
+		hiddenMemory()
+	case "goes on":
+		fmt.Fprintf(out, `{"type":"result","id":%d,"data":1}`+"\n", m.ID)
+		go func() {
+			for {
+				runtime.Gosched()
+			}
+		}()
 	case "escapes":
 		attempts := attempts(m)
 		data, _ := json.Marshal(attempts)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,7 @@ import (
 const (
 	lackingWord = "machine-that-lacks"
 	parentWord  = "parent-to-kill"
+	oldWord     = "kernel-without-landlock"
 )
 
 // become is what the test binary does as something else; it reports whether it
@@ -29,6 +31,8 @@ func become(word, dir string) bool {
 	switch word {
 	case lackingWord:
 		lacking(dir)
+	case oldWord:
+		old(dir)
 	case parentWord:
 		parent(dir)
 	case boxWord:
@@ -105,6 +109,51 @@ func lacking(dir string) {
 	}
 	for _, layer := range Layers() {
 		if layer.Holds == (layer.Name == "namespaces") {
+			fmt.Printf("%+v\n", layer)
+		}
+	}
+	fmt.Println("holds")
+}
+
+// A kernel that knows nothing of Landlock runs no command.
+func TestOldKernel(t *testing.T) {
+	needLayers(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := osexec.Command(self, oldWord, t.TempDir()).CombinedOutput()
+	if err != nil || string(out) != "holds\n" {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
+// old takes Landlock from the kernel, for this process and its children.
+func old(dir string) {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offsetCall},
+		{Code: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, K: unix.SYS_LANDLOCK_CREATE_RULESET, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		fmt.Println(err)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+		fmt.Println(errno)
+	}
+	p, err := New(Config{Dir: dir, Eager: true, Commands: []Command{{Name: "true", Argv: []string{"/bin/true"}}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+	if _, err := p.Run(bg, Program{Command: "true"}, Unit{Input: []byte("0")}); !errors.Is(err, ErrSandbox) {
+		fmt.Println("a command:", err)
+	}
+	for _, layer := range Layers() {
+		if layer.Holds == (layer.Name == "landlock") {
 			fmt.Printf("%+v\n", layer)
 		}
 	}

@@ -77,3 +77,18 @@ func (w *worker) resume() error {
 	w.clock.resume()
 	return proceed(w.cmd.Process)
 }
+
+// rest stops a native command that has no unit: nobody counts the time of what it would do
+// now, and its folder is about to be emptied. A guest does nothing then.
+func (w *worker) rest() {
+	if w.warden != nil && halt(w.cmd.Process) != nil {
+		w.kill()
+	}
+}
+
+// wake ends a rest.
+func (w *worker) wake() {
+	if w.warden != nil && proceed(w.cmd.Process) != nil {
+		w.kill()
+	}
+}

@@ -38,7 +38,7 @@ func New(config Config) (*Pool, error) {
 		return nil, err
 	}
 	if err := removeBoxes(config.Dir); err != nil {
-		return nil, err
+		config.Logger.Warn("Folders of earlier workers", "err", err)
 	}
 	p := &Pool{
 		config: config, cache: cache, metrics: newMetrics(),
@@ -81,6 +81,7 @@ func (p *Pool) Run(ctx context.Context, program Program, u Unit) (Result, error)
 // do has a worker do a unit with its files, and leaves nothing for the next.
 func (p *Pool) do(ctx context.Context, w *worker, u Unit) (result Result, err error) {
 	defer func() {
+		w.rest()
 		if e := w.box.empty(); e != nil && w.alive() {
 			w.kill()
 			err = errors.Join(err, e)

@@ -18,8 +18,9 @@ const (
 
 // forbidden are the system calls that a confined process has no use for: those
 // that reach other processes, the network, the kernel's rarer parts, take
-// memory that no limit counts, or do to files what Landlock does not see: change their
-// modes, owners, times and attributes, and watch them.
+// memory that no limit counts, have others wait for the disk, or do to files what Landlock
+// does not see: change their modes, owners, times and attributes, watch them, and list
+// what is mounted.
 var forbidden = []uint32{
 	unix.SYS_SOCKET, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
@@ -34,12 +35,14 @@ var forbidden = []uint32{
 	unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT, unix.SYS_INOTIFY_INIT1,
 	unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_FSETXATTR, unix.SYS_SETXATTRAT,
 	unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_REMOVEXATTRAT, unix.SYS_FILE_SETATTR,
+	unix.SYS_SETSOCKOPT, unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF,
+	unix.SYS_SYNC, unix.SYS_SYNCFS, unix.SYS_STATMOUNT, unix.SYS_LISTMOUNT,
 	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT,
 }
 
 // oldCalls are those that only amd64 has: fork, vfork, chmod, chown, lchown, utime, utimes,
-// inotify_init, futimesat.
-var oldCalls = []uint32{57, 58, 90, 92, 94, 132, 235, 253, 261}
+// modify_ldt, inotify_init, futimesat.
+var oldCalls = []uint32{57, 58, 90, 92, 94, 132, 154, 235, 253, 261}
 
 // amd64X32 is where the numbers of amd64's other interface begin.
 const amd64X32 = 1 << 30
@@ -100,6 +103,10 @@ func syscallFilter(arch string) ([]unix.SockFilter, error) {
 		load(offsetArgs), unless(unix.BPF_JSET, unix.CLONE_THREAD, 1), allow, deny(unix.EPERM),
 		unless(unix.BPF_JEQ, unix.SYS_PRCTL, 4), // who is not killed with its parent goes on for ever
 		load(offsetArgs), unless(unix.BPF_JEQ, unix.PR_SET_PDEATHSIG, 1), deny(unix.EPERM), allow,
+		unless(unix.BPF_JEQ, unix.SYS_FALLOCATE, 1), deny(unix.EOPNOTSUPP), // libraries fall back to writing
+		unless(unix.BPF_JEQ, unix.SYS_FCNTL, 6),
+		load(offsetArgs+8), unless(unix.BPF_JEQ, unix.F_SETPIPE_SZ, 1), deny(unix.EPERM),
+		unless(unix.BPF_JEQ, unix.F_NOTIFY, 1), deny(unix.EPERM), allow,
 		unless(unix.BPF_JEQ, unix.SYS_MMAP, 6),
 		load(offsetArgs+3*8), unless(unix.BPF_JSET, unix.MAP_GROWSDOWN, 1), deny(unix.ENOMEM), // a stack, to RLIMIT_DATA
 		unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: sharedAnonymous},

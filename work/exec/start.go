@@ -62,6 +62,7 @@ func (p *Pool) startIn(ctx context.Context, b *box, program Program, limits Limi
 	if err != nil {
 		return nil, err
 	}
+	s.warden = &warden{memory: limits.Memory, folder: b.out()}
 	return startWorker(ctx, cmd, s)
 }
 

@@ -19,6 +19,7 @@ func (p *Pool) take(key string) *worker {
 		if w == nil {
 			return nil
 		}
+		w.wake()
 		if w.alive() && (time.Since(w.since) < sleepTime || w.answers()) {
 			return w.worker
 		}

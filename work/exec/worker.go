@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	osexec "os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type start struct {
 	patience time.Duration   // until it is ready; 0: 30 s
 	ours     bool            // it is our own binary: its error codes are ours, and it counts output itself
 	greeting json.RawMessage // the context in hello
+	warden   *warden         // looks after a native command; nil: nobody has to
 	box      *box            // its folder, removed when it has ended; nil: none
 	log      func(string)    // see [tail]; may be nil
 	logger   *slog.Logger
@@ -40,9 +42,13 @@ type worker struct {
 	lines chan incoming
 	gone  chan struct{} // closed by kill and close: nobody reads lines any more
 	once  sync.Once     // for gone
-	ended chan struct{} // closed when the process was waited for
+	ended chan struct{} // closed when the process was waited for, and its folder is gone
+	over  chan struct{} // closed when the process was waited for
 	tail  tail
 	clock clock
+
+	watching sync.WaitGroup
+	excess   atomic.Pointer[Failure] // what the warden killed it for
 
 	lastID  uint64
 	strikes int
@@ -61,7 +67,7 @@ func startWorker(ctx context.Context, cmd *osexec.Cmd, s start) (*worker, error)
 	s.patience = cmp.Or(s.patience, readyTime)
 	w := &worker{
 		start: s, cmd: cmd,
-		lines: make(chan incoming, 16), gone: make(chan struct{}), ended: make(chan struct{}),
+		lines: make(chan incoming, 16), gone: make(chan struct{}), ended: make(chan struct{}), over: make(chan struct{}),
 	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -77,6 +83,9 @@ func startWorker(ctx context.Context, cmd *osexec.Cmd, s start) (*worker, error)
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, err
+	}
+	if w.warden != nil {
+		w.watching.Go(w.watch)
 	}
 	go w.read(out)
 	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fail(CodeProtocol, "not ready after %v", s.patience))
@@ -114,6 +123,8 @@ func (w *worker) read(out io.Reader) {
 	if err := w.cmd.Wait(); err != nil {
 		w.logger.Debug("Worker ended", "pid", w.cmd.Process.Pid, "err", err)
 	}
+	close(w.over)
+	w.watching.Wait()
 	if w.box != nil {
 		if err := w.box.remove(); err != nil {
 			w.logger.Warn("Folder of a worker", "err", err)
@@ -134,6 +145,7 @@ func (w *worker) close() {
 	timer := time.AfterFunc(graceTime, w.kill)
 	defer timer.Stop()
 	w.once.Do(func() { close(w.gone) })
+	w.wake()
 	if line, err := appendMessage(nil, message{Type: typeStop}); err == nil {
 		_, _ = w.in.Write(line) // it may have ended already
 	}
