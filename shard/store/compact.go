@@ -41,6 +41,12 @@ func openIndex(options badger.Options, large int64) (*Index, error) {
 	if size < large {
 		options = options.WithNumCompactors(0).WithNumLevelZeroTables(mergedTables).WithNumLevelZeroTablesStall(stallTables)
 	}
+	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := disk.NeedRoom(options.Dir, badgerRoom); err != nil {
+		return nil, err
+	}
 	if err := disk.RemoveEmpty(options.Dir, ".mem", ".vlog"); err != nil {
 		return nil, err
 	}
@@ -73,16 +79,24 @@ func tablesSize(dir string) (size int64, err error) {
 	return size, nil
 }
 
+// badgerRoom is the bytes that Badger may write when it is opened or closed: two memtables
+// and a new log. See [disk.NeedRoom].
+const badgerRoom = 24 << 20
+
 // Close waits for a merge that is under way, seconds at most, and closes the
-// database.
+// database. On a full disk it leaves that to the end of the process, which holds the folder
+// until then: every transaction is on the disk, so the next start has all of it.
 func (x *Index) Close() error {
 	close(x.end)
 	<-x.done
+	if disk.NeedRoom(x.Opts().Dir, badgerRoom) != nil {
+		return nil
+	}
 	return x.DB.Close()
 }
 
 // compact merges all tables into one level whenever level 0 has many. One that
-// fails, as on a full disk, is tried again at the next look.
+// fails is tried again at the next look.
 func (x *Index) compact() {
 	defer close(x.done)
 	look := time.NewTicker(lookEvery)
@@ -93,8 +107,19 @@ func (x *Index) compact() {
 			return
 		case <-look.C:
 		}
-		if x.Levels()[0].NumTables >= mergedTables {
-			_ = x.Flatten(1)
-		}
+		x.merge()
+	}
+}
+
+// merge does not begin where the disk may not take all tables once more: Badger removes the
+// old ones last.
+func (x *Index) merge() {
+	levels := x.Levels()
+	room := int64(badgerRoom)
+	for _, level := range levels {
+		room += level.Size
+	}
+	if levels[0].NumTables >= mergedTables && disk.NeedRoom(x.Opts().Dir, room) == nil {
+		_ = x.Flatten(1)
 	}
 }

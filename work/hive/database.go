@@ -65,10 +65,9 @@ func (h *Hive) secret() (secret []byte, err error) {
 	return secret, err
 }
 
-// closingRoom is the bytes that Badger may write when it is closed, into memory maps: on
-// a full disk that would end the process. Its log is synced, so the next start has all
-// of it; until then this process holds the folder.
-const closingRoom = 32 << 20
+// badgerRoom is the bytes that Badger may write when it is opened or closed: two memtables
+// and a new log. See [disk.NeedRoom].
+const badgerRoom = 64 << 20
 
 // view runs read on a snapshot of the database.
 func (h *Hive) view(read func(*badger.Txn) error) error {

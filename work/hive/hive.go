@@ -80,6 +80,9 @@ func Open(cfg Config) (*Hive, error) {
 	if err := disk.RemoveEmpty(cfg.Dir, ".mem", ".vlog"); err != nil {
 		return nil, fmt.Errorf("open hive: %w", err)
 	}
+	if err := disk.NeedRoom(cfg.Dir, badgerRoom); err != nil {
+		return nil, fmt.Errorf("open hive: %w", err)
+	}
 	db, err := badger.Open(databaseOptions(cfg.Dir))
 	if err != nil {
 		return nil, fmt.Errorf("open hive %s: %w", cfg.Dir, err)
@@ -151,6 +154,8 @@ func (h *Hive) Close() error {
 	return h.shut()
 }
 
+// shut closes the database, or on a full disk leaves that to the end of the process, which
+// holds the folder until then: the log is synced, so the next start has all of it.
 func (h *Hive) shut() error {
 	h.gate.Lock()
 	defer h.gate.Unlock()
@@ -159,8 +164,8 @@ func (h *Hive) shut() error {
 	}
 	h.closed = true
 	h.metrics.unregister()
-	if free, err := h.free(); err == nil && free < closingRoom {
-		h.log.Warn("the disk is full: the hive ends as if it were killed, and loses nothing", "free", free)
+	if err := disk.NeedRoom(h.cfg.Dir, badgerRoom); err != nil {
+		h.log.Warn("the hive ends as if it were killed, and loses nothing", "err", err)
 		return nil
 	}
 	return h.db.Close()
