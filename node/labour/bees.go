@@ -44,7 +44,8 @@ func (w *worker) ended() bool {
 	}
 }
 
-// tend has a bee at every hive that is wanted, and at no other.
+// tend has a bee at every hive that is wanted, and at no other. At the end of the owner's
+// hours each gives back what it has not finished.
 func (l *Labour) tend(ctx context.Context, group *errgroup.Group) {
 	l.mu.Lock()
 	wish := l.wish
@@ -63,7 +64,7 @@ func (l *Labour) tend(ctx context.Context, group *errgroup.Group) {
 		running++
 		if slices.Contains(wanted, id) {
 			w.wanted = time.Now()
-		} else if changed || time.Since(w.wanted) > linger {
+		} else if changed || !wish.at(time.Now()) || time.Since(w.wanted) > linger {
 			w.stop()
 		}
 	}
@@ -96,7 +97,7 @@ func (l *Labour) drop(id peer.ID) {
 func (l *Labour) wanted(wish *Wish) []peer.ID {
 	var ids []peer.ID
 	switch {
-	case !wish.On || !wish.now(time.Now().Hour()):
+	case !wish.On || !wish.at(time.Now()):
 		return nil
 	case len(wish.Hives) > 0:
 		for _, text := range wish.Hives {

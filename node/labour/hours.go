@@ -1,6 +1,9 @@
 package labour
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // hoursOf reads FROM-TO.
 func hoursOf(text string) (from, to int, err error) {
@@ -16,8 +19,10 @@ func validHours(text string) bool {
 	return err == nil
 }
 
-// now reports whether units are done in that hour of the day.
-func (w *Wish) now(hour int) bool {
+// at reports whether units are done at t, by the hour that a clock shows there: one that is
+// left out when clocks are put forward is none, and one that comes twice counts both times.
+func (w *Wish) at(t time.Time) bool {
+	hour := t.Hour()
 	from, to, err := hoursOf(w.Hours)
 	switch {
 	case err != nil: // none are said
