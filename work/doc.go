@@ -73,6 +73,10 @@
 // agreed with: two that only ever agree with each other may be one person's. What is
 // believed only because two new bees agree makes no spot check: nobody is exiled on their word.
 //
+// Comparisons count for nothing while a bee has agreed with no more others than may be cheats: Faulty of
+// all that are here, 32 at most. And who is contradicted in a group that goes on is trusted as a new bee in all
+// others. So a gang that was there before others, or is faster than they, does not become their judge.
+//
 // Young bees are dear. In a simulation (BenchmarkCheats) of 200 bees of
 // which a tenth cheats, all in the same units with the same answer, in every unit, one in
 // five, in 20 or in 50:
@@ -101,6 +105,11 @@
 //
 // A group has no peer twice, no owner twice, and at most Policy.Networks members
 // from one /24 (IPv4) or /48 (IPv6); the hive's own peer only with Policy.Own.
+//
+// Where more than 1/Faulty bees are here and reputations count, bees that are not believed alone do not choose: chance
+// invites one of all to the next attempt, and another one when it has not come for twice the time that a task
+// takes. Such a bee begins two units, and one more for each other bee that it agreed with, before others have
+// answered them. What two new bees agree on waits until the crowd has been of about the same size for a second.
 //
 // # Proof of work
 //

@@ -16,7 +16,7 @@ type verdict struct {
 
 // judge applies the rule. An error is about an answer that the rule cannot
 // read.
-func (p *Policy) judge(answers []Answer) (verdict, error) {
+func (p *Policy) judge(answers []Answer, look *Look) (verdict, error) {
 	switch p.Rule {
 	case Equal:
 		return equal(answers, int(p.GroupMax)), nil
@@ -34,7 +34,7 @@ func (p *Policy) judge(answers []Answer) (verdict, error) {
 		}
 		return verdict{ask: true}, nil
 	}
-	return credible(answers, p.Threshold), nil
+	return credible(answers, p.Threshold, look), nil
 }
 
 // equal believes answers that are all the same.
@@ -67,7 +67,7 @@ func quorum(answers []Answer, n int) verdict {
 // exclude each other and the rest: that one answer is right, and all who gave
 // it reliable, all others not; or that nobody is. Those who are wrong are taken to
 // agree, as if they had colluded.
-func credible(answers []Answer, threshold float64) verdict {
+func credible(answers []Answer, threshold float64, look *Look) verdict {
 	nobody := 1.0
 	for _, a := range answers {
 		nobody *= 1 - a.Trust
@@ -101,10 +101,11 @@ func credible(answers []Answer, threshold float64) verdict {
 		}
 	}
 	sure := best/sum >= threshold
-	if votes > 1 {
-		threshold = 1 - agreed*(1-threshold)
-	}
-	if best/sum >= threshold {
+	likely := votes > 1 && best/sum >= 1-agreed*(1-threshold)
+	switch {
+	case likely && !sure && look.Hold:
+		return verdict{}
+	case sure || likely && votes >= look.Votes:
 		v := believe(answers, leader)
 		v.sure = sure
 		return v

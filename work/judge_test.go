@@ -40,7 +40,7 @@ func TestJudgeByVotes(t *testing.T) {
 		{Policy{Rule: Quorum, Quorum: 1}, "a", "a"},
 	}
 	for _, test := range tests {
-		v, err := test.policy.judge(votes(test.votes))
+		v, err := test.policy.judge(votes(test.votes), &Look{})
 		if got := said(v, err); got != test.want {
 			t.Errorf("rule %d, %q: %s, want %s", test.policy.Rule, test.votes, got, test.want)
 		}
@@ -85,12 +85,12 @@ func TestJudgeByCredibility(t *testing.T) {
 	}
 	p := Policy{}.WithDefaults()
 	for _, test := range tests {
-		v, err := p.judge(votes(test.votes, test.trust...))
+		v, err := p.judge(votes(test.votes, test.trust...), &Look{})
 		if got := said(v, err); got != test.want {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
-	v, _ := p.judge(votes("aab", 0.99, 0.99, 0.9))
+	v, _ := p.judge(votes("aab", 0.99, 0.99, 0.9), &Look{})
 	if want := []AttemptState{Right, Right, Wrong}; !slices.Equal(v.marks, want) {
 		t.Errorf("marks %v, want %v", v.marks, want)
 	}
@@ -122,7 +122,7 @@ func TestJudgeNumbers(t *testing.T) {
 		for i, output := range test.outputs {
 			answers = append(answers, Answer{Digest: Digest{byte(i)}, Output: []byte(output)})
 		}
-		v, err := test.policy.judge(answers)
+		v, err := test.policy.judge(answers, &Look{})
 		got := said(v, err)
 		if err == nil && v.believed && v.output == nil {
 			got = fmt.Sprint("=", v.digest[0])

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"hash/crc32"
 	"math"
 	"slices"
 	"time"
@@ -38,11 +39,27 @@ type Reputation struct {
 	// With are the first two bees that it agreed with. Comparisons count from the second
 	// one on: what one other bee says may be said by the same gang.
 	With []peer.ID `cbor:"9,keyasint,omitempty"`
+	// Met are marks of the first maxMet bees that it agreed with, see [Reputation.Trust].
+	Met []uint32 `cbor:"10,keyasint,omitempty"`
 }
 
 // witnesses is how many other bees have to have agreed with one before its
 // comparisons count.
 const witnesses = 2
+
+// maxMet is how many other bees need to have agreed with one at most before it is trusted,
+// however large the crowd is.
+const maxMet = 32
+
+// breadth is how many other bees have to have agreed with one before it is trusted more than a
+// new one: more than there are cheats in the crowd, as far as they are the share that is
+// expected.
+func breadth(faulty float64, crowd int) int {
+	return max(witnesses, min(maxMet, int(faulty*float64(crowd))+1))
+}
+
+// markOf stands for a bee in Met.
+func markOf(bee peer.ID) uint32 { return crc32.ChecksumIEEE([]byte(bee)) }
 
 // NewReputation is that of a bee of which nothing is known.
 func NewReputation() Reputation { return Reputation{Quota: firstQuota} }
@@ -52,12 +69,16 @@ func NewReputation() Reputation { return Reputation{Quota: firstQuota} }
 // checks cheated at most so often that it would have been caught; then the
 // chance of a wrong result is at most faulty/((1−faulty)·k·e). Without any check it is
 // the share of faulty bees.
-func (r Reputation) Trust(faulty float64, now int64) float64 {
+//
+// Crowd is how many bees there are. Comparisons count for nothing while the bee has agreed with no
+// more others than may be cheats: a gang that vouches for itself alone stays as new, so it
+// convicts nobody, however early it came.
+func (r Reputation) Trust(faulty float64, crowd int, now int64) float64 {
 	if now < r.Exiled {
 		return 0
 	}
 	doubt := faulty
-	if k := r.checks(now); k > 0 {
+	if k := r.checks(now); k > 0 && len(r.Met) >= breadth(faulty, crowd) {
 		doubt = min(doubt, faulty/((1-faulty)*k*math.E))
 	}
 	return min(1-doubt, maxTrust)
@@ -75,6 +96,9 @@ func (r *Reputation) Pass(bee peer.ID, others []peer.ID, now int64) {
 	for _, id := range others {
 		if len(r.With) < witnesses && id != bee && !slices.Contains(r.With, id) {
 			r.With = append(r.With, id)
+		}
+		if len(r.Met) < maxMet && id != bee && !slices.Contains(r.Met, markOf(id)) {
+			r.Met = append(r.Met, markOf(id))
 		}
 	}
 	if len(r.With) == witnesses {
@@ -96,12 +120,30 @@ func (r *Reputation) Catch(forGood bool, now int64) {
 	r.Wrong++
 	r.Quota = max(1, r.Quota/2)
 	if forGood {
-		r.Checks, r.Since, r.With = 0, now, nil
+		r.Checks, r.Since, r.With, r.Met = 0, now, nil, nil
 		r.Exiled = now + int64(min(r.Wrong, maxExiles))*exile.Milliseconds()
 		return
 	}
 	r.Exiled = now + min(exile.Milliseconds(), time.Minute.Milliseconds()<<min(r.Wrong-1, 20))
 }
+
+// firstWindow is the units that a new bee may have begun, in a crowd, before another one has
+// answered them.
+const firstWindow = 2
+
+// Window is how many units a bee that is not believed alone may have begun, or answered, that no other
+// bee has answered: one more for each other bee that it agreed with, and once those are enough,
+// for each comparison that counts. So who answers fast and wrongly is found out before it has done
+// much, for chance chooses who answers next.
+func (r Reputation) Window(faulty float64, crowd int) int {
+	if len(r.Met) < breadth(faulty, crowd) {
+		return firstWindow + len(r.Met)
+	}
+	return firstWindow + max(len(r.Met), int(r.Checks))
+}
+
+// GiveBack notes that the bee gave a unit back.
+func (r *Reputation) GiveBack() { r.Quota = max(1, r.Quota-1) }
 
 // Err notes that the program failed in the bee.
 func (r *Reputation) Err() {

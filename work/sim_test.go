@@ -157,8 +157,10 @@ func (s *swarm) settle(unit int) {
 		return
 	}
 	d, _ := Step(&s.project.Policy, g, Look{
-		Now:   s.now,
-		Trust: func(id peer.ID) float64 { return s.bee(id).reputation.Trust(s.project.Policy.Faulty, s.now) },
+		Now: s.now,
+		Trust: func(id peer.ID) float64 {
+			return s.bee(id).reputation.Trust(s.project.Policy.Faulty, len(s.bees), s.now)
+		},
 	})
 	s.open = slices.DeleteFunc(s.open, func(u int) bool { return u == unit })
 	if g.State != Open {

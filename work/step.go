@@ -19,6 +19,11 @@ type Look struct {
 	Now    int64                        // Unix milliseconds
 	Trust  func(peer.ID) float64        // see [Reputation.Trust]
 	Output func(Digest) ([]byte, error) // of an answer that came in
+
+	// Of bees that Credible does not believe by all of its threshold: how many have to
+	// agree, two at least, and whether that waits, since more bees are coming.
+	Votes int
+	Hold  bool
 }
 
 // Decision is what [Step] found.
@@ -49,7 +54,7 @@ func Step(p *Policy, g *Group, look Look) (Decision, error) {
 	if err != nil {
 		return d, err
 	}
-	v, err := p.judge(answers)
+	v, err := p.judge(answers, &look)
 	switch {
 	case err != nil: // what came is nothing the rule can judge
 		g.Reason = err.Error()

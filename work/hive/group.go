@@ -17,6 +17,13 @@ type group struct {
 	need    int
 	next    int64 // when to look at it; 0: never
 	place   int   // in the heap; -1: not there
+
+	invited peer.ID // whose turn it is to join; "": anybody's
+	until   int64   // the invitation
+
+	crowd int // how many bees were here when the last member came
+
+	disputants []peer.ID // whose answers contradict each other
 }
 
 // needName orders the groups that want another bee.

@@ -34,7 +34,8 @@ type Hive struct {
 	done chan struct{} // closed when Run has ended
 	once sync.Once     // closes done
 
-	work   signal // raised when there may be work for a bee that waits
+	work   signal // raised when there may be work for any bee that waits
+	calls  calls  // … for one
 	chunks signal // … a datachunk, or the end of a project
 	events signal // … an event
 	bench  bench
@@ -52,6 +53,8 @@ type state struct {
 	names       map[string]*project
 	reputations map[reputationName]*work.Reputation
 	members     map[peer.ID]map[*group]struct{} // open groups of each bee
+	crowds      map[work.ProgramID]*crowd
+	disputes    map[reputationName]int // open groups in which others contradict the bee
 	due         dueHeap
 	uneasy      map[reputationName]bool // that changed, and whose open groups are to be judged again
 	nextProject uint32

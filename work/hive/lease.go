@@ -3,6 +3,7 @@ package hive
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -22,14 +23,17 @@ func (h *Hive) Request(ctx context.Context, m work.Member, wish work.Wish) (work
 	wait := time.NewTimer(min(wish.Wait, work.MaxWait))
 	defer wait.Stop()
 	wish.Slots = min(wish.Slots, work.MaxTasks)
+	call := h.calls.enter(m.Peer)
+	defer h.calls.leave(m.Peer, call)
 	for {
-		changed := h.work.wait()
+		changed, called := h.work.wait(), call.wait()
 		batch, err := ask(ctx, h, 1024, func(t *turn) (work.Batch, error) { return t.request(m, &wish) })
 		if err != nil || len(batch.Tasks) > 0 || wish.Wait <= 0 {
 			return batch, err
 		}
 		select {
 		case <-changed:
+		case <-called:
 		case <-wait.C:
 			return batch, nil
 		case <-h.done:
@@ -117,6 +121,8 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		if o.now < r.Exiled {
 			continue
 		}
+		o.crowd(p).see(o.bee.Peer, o.now)
+		have[p] += o.checking(p)
 		switch room := min(int(r.Quota), o.portion(p)) - have[p]; {
 		case room > 0:
 			choices = append(choices, &choice{p, room})
@@ -156,26 +162,37 @@ func leastServed(choices []*choice) *choice {
 // this order: spot checks by lot, units that wait for another bee, units that
 // nobody has begun, copies of what takes too long.
 func (o *handout) next(p *project) bool {
-	policy := &p.row.Project.Policy
-	if policy.Checks > 0 && rand.Float64() < policy.Checks && o.check(p) {
+	g, begins := o.needing(p), o.begins(p)
+	if (g != nil || begins) && o.lot(p) && o.check(p) {
 		return true
 	}
-	if g := o.needing(p); g != nil {
+	if g != nil {
 		u, ok := o.unit(g)
 		return ok && o.give(g, u)
 	}
-	if p.row.Project.Policy.Own || o.bee.Peer != o.cfg.Self {
-		if len(p.open) < maxOpen {
-			if q, ok := o.fresh(p); ok {
-				g := &group{Group: work.Group{State: work.Open, Priority: q.unit.Priority}, project: p, seq: q.seq, place: -1}
-				p.open[q.seq] = g
-				return o.give(g, q.unit)
-			}
+	if begins {
+		if q, ok := o.fresh(p); ok {
+			g := &group{Group: work.Group{State: work.Open, Priority: q.unit.Priority}, project: p, seq: q.seq, place: -1}
+			p.open[q.seq] = g
+			return o.give(g, q.unit)
 		}
 	}
 	if g := o.straggling(p); g != nil {
 		u, ok := o.unit(g)
 		return ok && o.give(g, u)
+	}
+	return false
+}
+
+// begins reports whether the bee may have a unit that nobody has begun, and there is one.
+func (o *handout) begins(p *project) bool {
+	if (o.bee.Peer == o.cfg.Self && !p.row.Project.Policy.Own) || len(p.open) >= maxOpen || !o.seen(p) {
+		return false
+	}
+	for priority := range p.lanes {
+		if o.first(p, priority) != nil {
+			return true
+		}
 	}
 	return false
 }
@@ -192,7 +209,7 @@ func (o *handout) needing(p *project) *group {
 		name := p.needy[(from+k)%len(p.needy)]
 		g := p.open[name.seq]
 		switch {
-		case !o.mayJoin(g):
+		case young && !o.welcome(g), !o.mayJoin(g):
 		case young && !o.mixes(g):
 			o.held = true
 		default:
@@ -204,7 +221,18 @@ func (o *handout) needing(p *project) *group {
 
 func (o *handout) mayJoin(g *group) bool {
 	policy := &g.project.row.Project.Policy
-	return (policy.Own || o.bee.Peer != o.cfg.Self) && g.Admits(o.bee, policy)
+	return (policy.Own || o.bee.Peer != o.cfg.Self) && g.Admits(o.bee, policy) && !o.gaveBack(g)
+}
+
+// gaveBack reports whether the bee gave the unit of g back not long ago, and there are others. A spot
+// check never comes again, so no other task may.
+func (o *handout) gaveBack(g *group) bool {
+	if o.crowd(g.project).size() <= 2 {
+		return false
+	}
+	return slices.ContainsFunc(g.Attempts, func(a work.Attempt) bool {
+		return a.Peer == o.bee.Peer && a.State == work.Returned && o.now-a.Ended < presence
+	})
 }
 
 // straggling returns a group whose only bee takes much longer than others did,
@@ -235,7 +263,7 @@ func (o *handout) give(g *group, u work.Unit) bool {
 	n := g.Lease(o.bee, &p.row.Project, o.now)
 	o.join(o.bee.Peer, g)
 	o.share(g)
-	o.groups[g] = true
+	o.groups[g], g.invited, g.until, g.crowd = true, "", 0, o.crowd(p).size()
 	p.row.Begun++
 	o.projects[p] = true
 	o.settle(g)
@@ -257,29 +285,4 @@ func (o *handout) task(p *project, token work.Token, input []byte) {
 		Token: token, Program: place, Input: input,
 		Lease: max(0, p.row.Project.Lease), Limit: p.row.Project.Deadline,
 	})
-}
-
-// resume gives the bee again what it has, with a new lease.
-func (o *handout) resume() {
-	for g := range o.members[o.bee.Peer] {
-		p := g.project
-		if len(o.batch.Tasks) >= int(o.wish.Slots) || o.bytes >= maxBatchBytes {
-			return
-		}
-		if g.State != work.Open || p.row.State != Running || !o.wish.Runs(&p.row.Project.Program) {
-			continue
-		}
-		for n := range g.Attempts {
-			a := &g.Attempts[n]
-			if a.Peer != o.bee.Peer || !a.Active() {
-				continue
-			}
-			if u, ok := o.unit(g); ok {
-				g.Lease(o.bee, &p.row.Project, o.now)
-				o.groups[g] = true
-				o.settle(g)
-				o.task(p, o.token(p.id, g.seq, uint8(n), o.bee.Peer), u.Input)
-			}
-		}
-	}
 }

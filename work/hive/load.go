@@ -19,6 +19,7 @@ func (h *Hive) load() error {
 		reputations: map[reputationName]*work.Reputation{}, members: map[peer.ID]map[*group]struct{}{},
 		uneasy:    map[reputationName]bool{},
 		nextCheck: rand.Uint64N(1 << 47), // no token of a check that is forgotten names another one
+		crowds:    map[work.ProgramID]*crowd{}, disputes: map[reputationName]int{},
 	}
 	return h.view(func(txn *badger.Txn) error {
 		if err := h.loadProjects(txn); err != nil {

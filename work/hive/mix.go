@@ -17,7 +17,7 @@ const maxShared = 2
 // whom it shares groups with.
 func (o *handout) young(p *project) bool {
 	policy := &p.row.Project.Policy
-	return policy.Rule == work.Credible && o.reputation(p, o.bee.Peer).Trust(policy.Faulty, o.now) < policy.Threshold
+	return policy.Rule == work.Credible && o.trust(p, o.bee.Peer, nil) < policy.Threshold
 }
 
 // mixes reports whether the bee is at few enough groups of each member of g. Those

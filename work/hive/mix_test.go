@@ -109,10 +109,12 @@ func TestOldBeesShareAll(t *testing.T) {
 // add makes units.
 func (f fixture) add(n int) {
 	f.Helper()
-	for i := range n {
-		_, err := f.Add(f.Context(), "p", work.Unit{Input: fmt.Append(nil, i)})
-		f.must(err)
+	units := make([]work.Unit, n)
+	for i := range units {
+		units[i].Input = fmt.Append(nil, i)
 	}
+	_, err := f.Add(f.Context(), "p", units...)
+	f.must(err)
 }
 
 // Whatever bees there are, in whatever order they ask, with how many slots, and how late

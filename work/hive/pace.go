@@ -39,3 +39,9 @@ func (p *pace) slow() int64 {
 	slices.Sort(sorted)
 	return max(least, 3*sorted[(n*95)/100])
 }
+
+// patience is how long an invited bee has time to ask for a unit: twice what a task takes it,
+// which it may have to end before, and 1 s at least.
+func (p *pace) patience() int64 {
+	return max(1000, int64(2*p.mean()))
+}

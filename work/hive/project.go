@@ -42,7 +42,7 @@ type project struct {
 	pass    float64 // what the project has had of the bees; who has had least is next
 	pace    pace
 	quizzes []*quiz
-	checks  map[uint64]*check // spot checks under way, by number
+	checks  checks
 	// declined are bees whose owners give less than a unit may use, and what that is.
 	declined map[peer.ID]string
 
@@ -52,7 +52,7 @@ type project struct {
 func newProject(id uint32, row projectRow) *project {
 	p := &project{
 		id: id, row: row, program: row.Project.Program.ID(),
-		open: map[uint64]*group{}, checks: map[uint64]*check{}, declined: map[peer.ID]string{},
+		open: map[uint64]*group{}, checks: newChecks(), declined: map[peer.ID]string{},
 	}
 	for i := range p.lanes {
 		p.lanes[i].more = true

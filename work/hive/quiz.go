@@ -17,14 +17,6 @@ type quiz struct {
 	place uint16
 }
 
-// check is a quiz that a bee is at. It is not kept on the disk: what a restart
-// forgets harms nobody.
-type check struct {
-	quiz  *quiz
-	bee   peer.ID
-	until int64
-}
-
 // maxQuizBees bounds how often one unit is a spot check.
 const maxQuizBees = 64
 
@@ -54,77 +46,4 @@ func (t *turn) keepQuiz(p *project, u work.Unit, digest work.Digest, g *group, a
 		p.quizzes = append(p.quizzes, q)
 	}
 	t.put(quizKey(p.id, q.place), &q.quizRow)
-}
-
-// check gives the bee a spot check, if there is one that it has not seen.
-func (o *handout) check(p *project) bool {
-	if len(p.quizzes) == 0 {
-		return false
-	}
-	from := rand.IntN(len(p.quizzes))
-	for k := range p.quizzes {
-		q := p.quizzes[(from+k)%len(p.quizzes)]
-		if slices.Contains(q.Bees, o.bee.Peer) || len(q.Bees) >= maxQuizBees {
-			continue
-		}
-		q.Bees = append(q.Bees, o.bee.Peer)
-		o.put(quizKey(p.id, q.place), &q.quizRow)
-		o.forgetChecks(p)
-		number := o.nextCheck
-		o.nextCheck++
-		p.checks[number] = &check{q, o.bee.Peer, o.now + p.row.Project.Deadline.Milliseconds()}
-		p.row.Begun++
-		p.row.Checks++
-		o.projects[p] = true
-		o.task(p, o.token(p.id, number, checkAttempt, o.bee.Peer), q.Unit.Input)
-		return true
-	}
-	return false
-}
-
-// forgetChecks drops the checks that nobody answered.
-func (t *turn) forgetChecks(p *project) {
-	if len(p.checks) < maxBatch {
-		return
-	}
-	for number, c := range p.checks {
-		if c.until < t.now || len(p.checks) >= maxOpen {
-			delete(p.checks, number)
-		}
-	}
-}
-
-// takeCheck compares a spot check with what is known. The bee is told nothing
-// but what it is told of any result.
-func (t *turn) takeCheck(p *project, m work.Member, number uint64, r *work.Result) error {
-	c := p.checks[number]
-	if c == nil {
-		return work.ErrLate
-	}
-	if c.bee != m.Peer {
-		return work.ErrNotAssigned
-	}
-	delete(p.checks, number)
-	switch {
-	case r.Status == work.GivenUp:
-	case r.Status == work.Broken:
-		t.mark(p, m.Peer, (*work.Reputation).Err)
-	case digestOf(p, r) == c.quiz.Digest:
-		t.mark(p, m.Peer, func(r *work.Reputation) { r.Pass(m.Peer, c.quiz.Bees[:2], t.now) })
-		t.uneasy[reputationName{p.program, m.Peer}] = true
-	default:
-		t.caught(p, m.Peer, true)
-	}
-	return nil
-}
-
-func (p *project) beatCheck(m work.Member, number uint64, now int64) work.Order {
-	c := p.checks[number]
-	if c == nil || c.bee != m.Peer || now > c.until {
-		return work.Stop
-	}
-	if p.row.State == Paused {
-		return work.Pause
-	}
-	return work.GoOn
 }

@@ -13,16 +13,21 @@ import (
 func (t *turn) settle(g *group) {
 	p := g.project
 	policy := &p.row.Project.Policy
+	t.dispute(g)
+	votes, hold := t.strangers(g)
 	d, err := work.Step(policy, &g.Group, work.Look{
-		Now: t.now,
+		Now: t.now, Votes: votes, Hold: hold > 0,
 		Trust: func(bee peer.ID) float64 {
-			return t.reputation(p, bee).Trust(policy.Faulty, t.now)
+			return t.trust(p, bee, g)
 		},
 		Output: func(digest work.Digest) ([]byte, error) { return t.output(g, digest) },
 	})
 	if err != nil {
 		t.fail([]byte{rowOutput}, err)
 		return
+	}
+	if g.State == work.Open && d.Need == 0 {
+		d.Next = soonest(d.Next, hold)
 	}
 	t.carryOut(g, d)
 }
@@ -45,11 +50,9 @@ func (t *turn) carryOut(g *group, d work.Decision) {
 			t.keep(g, a.Digest)
 		}
 	}
-	if d.Need > g.need {
-		t.after = append(t.after, t.work.raise)
-	}
+	more := d.Need > g.need
 	g.want(d.Need)
-	t.schedule(g, d.Next)
+	t.schedule(g, soonest(d.Next, t.invite(g, more)))
 }
 
 // remember tells the reputations what a group found out.
@@ -59,6 +62,7 @@ func (t *turn) remember(g *group, d work.Decision) {
 	for _, bee := range d.Passed {
 		t.mark(p, bee, func(r *work.Reputation) { r.Pass(bee, d.Passed, t.now) })
 		t.uneasy[reputationName{p.program, bee}] = true
+		t.after = append(t.after, func() { t.calls.raise(bee) }) // its window may have been full
 	}
 	for _, bee := range d.Taken {
 		t.mark(p, bee, (*work.Reputation).Take)
@@ -74,6 +78,7 @@ func (t *turn) remember(g *group, d work.Decision) {
 // caught notes that a bee was wrong.
 func (t *turn) caught(p *project, bee peer.ID, forGood bool) {
 	t.mark(p, bee, func(r *work.Reputation) { r.Catch(forGood, t.now) })
+	t.crowd(p).drop(bee)
 	t.uneasy[reputationName{p.program, bee}] = true
 	t.metrics.caught.Inc()
 	t.note(Event{Kind: BeeCaught, Project: p.row.Project.Name, Bee: bee})
@@ -180,6 +185,7 @@ func (t *turn) erase(g *group) {
 	}
 	g.want(0)
 	t.schedule(g, 0)
+	t.undispute(g)
 	t.part(g)
 	delete(p.open, g.seq)
 	delete(t.groups, g)

@@ -70,6 +70,7 @@ func (t *turn) takeResult(g *group, n int, r *work.Result) error {
 	switch {
 	case r.Status == work.GivenUp:
 		g.End(n, work.Returned, "", t.now)
+		t.mark(p, bee, (*work.Reputation).GiveBack)
 	case r.Status == work.Broken:
 		g.End(n, work.Erred, printable(r.Text), t.now)
 		t.mark(p, bee, (*work.Reputation).Err)
