@@ -78,7 +78,7 @@ func (r Reputation) Trust(faulty float64, crowd int, now int64) float64 {
 		return 0
 	}
 	doubt := faulty
-	if k := r.checks(now); k > 0 && len(r.Met) >= breadth(faulty, crowd) {
+	if k := r.checks(now); k > 0 && r.met() >= breadth(faulty, crowd) {
 		doubt = min(doubt, faulty/((1-faulty)*k*math.E))
 	}
 	return min(1-doubt, maxTrust)
@@ -136,11 +136,14 @@ const firstWindow = 2
 // for each comparison that counts. So who answers fast and wrongly is found out before it has done
 // much, for chance chooses who answers next.
 func (r Reputation) Window(faulty float64, crowd int) int {
-	if len(r.Met) < breadth(faulty, crowd) {
-		return firstWindow + len(r.Met)
+	if r.met() < breadth(faulty, crowd) {
+		return firstWindow + r.met()
 	}
-	return firstWindow + max(len(r.Met), int(r.Checks))
+	return firstWindow + max(r.met(), int(r.Checks))
 }
+
+// met is how many others are known to have agreed with the bee, up to maxMet.
+func (r Reputation) met() int { return max(len(r.With), len(r.Met)) }
 
 // GiveBack notes that the bee gave a unit back.
 func (r *Reputation) GiveBack() { r.Quota = max(1, r.Quota-1) }

@@ -68,6 +68,13 @@ func (c *crowd) see(bee peer.ID, now int64) {
 	}
 }
 
+// hear notes that a bee that is here still is.
+func (c *crowd) hear(bee peer.ID, now int64) {
+	if i, there := c.at[bee]; there {
+		c.bees[i].seen = now
+	}
+}
+
 // drop takes a bee out.
 func (c *crowd) drop(bee peer.ID) {
 	i, there := c.at[bee]

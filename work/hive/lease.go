@@ -162,31 +162,34 @@ func leastServed(choices []*choice) *choice {
 // this order: spot checks by lot, units that wait for another bee, units that
 // nobody has begun, copies of what takes too long.
 func (o *handout) next(p *project) bool {
-	g, begins := o.needing(p), o.begins(p)
+	g, fresh := o.needing(p), o.begins(p)
+	begins := fresh && o.seen(p)
 	if (g != nil || begins) && o.lot(p) && o.check(p) {
 		return true
 	}
-	if g != nil {
-		u, ok := o.unit(g)
-		return ok && o.give(g, u)
-	}
-	if begins {
-		if q, ok := o.fresh(p); ok {
-			g := &group{Group: work.Group{State: work.Open, Priority: q.unit.Priority}, project: p, seq: q.seq, place: -1}
-			p.open[q.seq] = g
-			return o.give(g, q.unit)
+	switch {
+	case g != nil:
+	case begins:
+		q, ok := o.fresh(p)
+		if !ok {
+			return false
 		}
+		g = &group{Group: work.Group{State: work.Open, Priority: q.unit.Priority}, project: p, seq: q.seq, place: -1}
+		p.open[q.seq] = g
+		return o.give(g, q.unit)
+	case !fresh:
+		g = o.straggling(p)
 	}
-	if g := o.straggling(p); g != nil {
-		u, ok := o.unit(g)
-		return ok && o.give(g, u)
+	if g == nil {
+		return false
 	}
-	return false
+	u, ok := o.unit(g)
+	return ok && o.give(g, u)
 }
 
-// begins reports whether the bee may have a unit that nobody has begun, and there is one.
+// begins reports whether the bee may have a unit that nobody has begun, if it has begun few enough.
 func (o *handout) begins(p *project) bool {
-	if (o.bee.Peer == o.cfg.Self && !p.row.Project.Policy.Own) || len(p.open) >= maxOpen || !o.seen(p) {
+	if (o.bee.Peer == o.cfg.Self && !p.row.Project.Policy.Own) || len(p.open) >= maxOpen {
 		return false
 	}
 	for priority := range p.lanes {
@@ -236,9 +239,9 @@ func (o *handout) gaveBack(g *group) bool {
 }
 
 // straggling returns a group whose only bee takes much longer than others did,
-// once nothing else is left to give.
+// once nothing else is left to give. Where chance chooses, it may be somebody else who gets it.
 func (o *handout) straggling(p *project) *group {
-	slow := p.pace.slow()
+	slow, invited := p.pace.slow(), o.young(p) && o.chooses(p)
 	looked := 0
 	for _, g := range p.open {
 		if looked++; looked > maxLook {
@@ -250,9 +253,16 @@ func (o *handout) straggling(p *project) *group {
 		for i := range g.Attempts {
 			if a := &g.Attempts[i]; a.Active() && o.now-a.Begun > slow {
 				g.Extra = 1
+				if invited {
+					o.settle(g)
+					break
+				}
 				return g
 			}
 		}
+	}
+	if invited {
+		return o.needing(p)
 	}
 	return nil
 }

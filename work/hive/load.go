@@ -14,6 +14,7 @@ import (
 // load reads the state from the rows. It does not touch the units that nobody
 // has begun, however many there are.
 func (h *Hive) load() error {
+	before := h.projects
 	h.state = state{
 		projects: map[uint32]*project{}, names: map[string]*project{},
 		reputations: map[reputationName]*work.Reputation{}, members: map[peer.ID]map[*group]struct{}{},
@@ -25,7 +26,7 @@ func (h *Hive) load() error {
 		if err := h.loadProjects(txn); err != nil {
 			return err
 		}
-		if err := h.loadGroups(txn); err != nil {
+		if err := h.loadGroups(txn, before); err != nil {
 			return err
 		}
 		if err := h.loadQuizzes(txn); err != nil {
@@ -62,7 +63,7 @@ func (h *Hive) loadProjects(txn *badger.Txn) error {
 	})
 }
 
-func (h *Hive) loadGroups(txn *badger.Txn) error {
+func (h *Hive) loadGroups(txn *badger.Txn, before map[uint32]*project) error {
 	return each(txn, []byte{rowGroup}, func(key, row []byte) error {
 		p := h.projects[binary.BigEndian.Uint32(key[1:])]
 		if p == nil {
@@ -78,11 +79,27 @@ func (h *Hive) loadGroups(txn *badger.Txn) error {
 		g.Rewind(&p.row.Project, h.now())
 		p.open[g.seq] = g
 		for i := range g.Attempts {
+			h.relet(g, i, before)
 			h.join(g.Attempts[i].Peer, g)
 		}
 		h.schedule(g, 1) // look at it at once
 		return nil
 	})
+}
+
+// relet gives an attempt the lease that it had in memory, as heartbeats are not on the disk, and a new one
+// when the hive was not there.
+func (h *Hive) relet(g *group, n int, before map[uint32]*project) {
+	a := &g.Attempts[n]
+	switch p := g.project; {
+	case !a.Active():
+	case before == nil:
+		g.Renew(n, &p.row.Project, a.Progress, h.now())
+	case before[p.id] != nil && before[p.id].open[g.seq] != nil:
+		if had := before[p.id].open[g.seq]; n < len(had.Attempts) && had.Attempts[n].Peer == a.Peer {
+			a.Until = max(a.Until, had.Attempts[n].Until)
+		}
+	}
 }
 
 func (h *Hive) loadQuizzes(txn *badger.Txn) error {

@@ -2,6 +2,7 @@ package hive
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -185,7 +186,9 @@ func (t *turn) erase(g *group) {
 	}
 	g.want(0)
 	t.schedule(g, 0)
+	disputants := slices.Clone(g.disputants)
 	t.undispute(g)
+	t.reconcile(p, disputants)
 	t.part(g)
 	delete(p.open, g.seq)
 	delete(t.groups, g)

@@ -120,7 +120,7 @@ func printable(text string) string {
 }
 
 // Beat renews the leases of tasks that m is at, and says of each what to do.
-// What m does not have it may stop.
+// What m does not have it may stop. Nothing is written: after a restart all leases begin anew.
 func (h *Hive) Beat(ctx context.Context, m work.Member, beats []work.Beat) ([]work.Order, error) {
 	if len(beats) > work.MaxTasks {
 		return nil, wire.ErrTooBig.With("%d heartbeats, at most %d at once", len(beats), work.MaxTasks)
@@ -150,11 +150,15 @@ func (t *turn) beat(m work.Member, b *work.Beat) work.Order {
 	if g == nil || int(n) >= len(g.Attempts) || g.Attempts[n].Peer != m.Peer {
 		return work.Stop
 	}
+	slow := !g.Attempts[n].Active()
 	if !g.Renew(int(n), &p.row.Project, b.Progress, t.now) {
 		return work.Stop
 	}
-	t.groups[g] = true
-	t.settle(g)
+	t.crowd(p).hear(m.Peer, t.now)
+	if slow { // another bee may have been asked for
+		t.groups[g] = true
+		t.settle(g)
+	}
 	if p.row.State == Paused {
 		return work.Pause
 	}

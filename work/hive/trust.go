@@ -26,6 +26,10 @@ func (t *turn) trust(p *project, bee peer.ID, g *group) float64 {
 
 // dispute notes who contradict each other in g.
 func (t *turn) dispute(g *group) {
+	if len(g.disputants) > 0 {
+		before := slices.Clone(g.disputants)
+		defer func() { t.reconcile(g.project, before) }()
+	}
 	t.undispute(g)
 	if g.State != work.Open || g.project.row.Project.Policy.Rule != work.Credible {
 		return
@@ -48,6 +52,15 @@ func (t *turn) dispute(g *group) {
 	}
 	for _, bee := range g.disputants {
 		t.disputes[reputationName{g.project.program, bee}]++
+	}
+}
+
+// reconcile has the open groups of bees judged again that nobody contradicts any more.
+func (t *turn) reconcile(p *project, bees []peer.ID) {
+	for _, bee := range bees {
+		if name := (reputationName{p.program, bee}); t.disputes[name] == 0 {
+			t.uneasy[name] = true
+		}
 	}
 }
 
