@@ -67,7 +67,8 @@
 // batch; in a crowd it gets those only that chance invites it to, see package work. A spot check is
 // given in place of another task, never besides; it has a lease and counts as one, and comes again to who
 // resumes. What a bee gave back comes to it again no more for two minutes, while others are here.
-// Projects share the bees by weight, counted in the time that their tasks take. A
+// Projects share the bees by weight, counted in the time that their tasks take; what one does not
+// use while it has nothing to do is not owed to it. A
 // bee may have 16 tasks of a program at once at first, twice as many after each result that
 // was believed, up to 1024; one less after an error, half after a lease that went by
 // or a wrong result. It has at most half as many as there are for each

@@ -248,6 +248,49 @@ func TestHalfCancelled(t *testing.T) {
 	}
 }
 
+// Answers that wait for a slow validator wait on the disk, and come to it whole; what was
+// cancelled meanwhile does not.
+func TestAnswersWaitOnTheDisk(t *testing.T) {
+	const units = 40
+	ctx := t.Context()
+	h, _ := start(t, t.TempDir(), func(h *Hive) { h.cfg.JudgeTimeout = time.Minute })
+	if err := h.Create(ctx, inline("p", work.Policy{Rule: work.Custom, GroupMax: 1})); err != nil {
+		t.Fatal(err)
+	}
+	open := make(chan struct{})
+	served := make(chan error, 1)
+	slow := validator(func(_ context.Context, u work.Unit, answers []work.Answer) (work.Judgement, error) {
+		<-open
+		return work.Judgement{Valid: len(answers) == 1 && string(u.Input) == string(answers[0].Output)}, nil
+	})
+	go func() { served <- h.Serve(ctx, "p", Handlers{Source: source(units), Validator: slow}) }()
+	until(t, "the source has made its units", func() bool {
+		s, err := h.Show(ctx, "p")
+		return err == nil && s.Sealed
+	})
+	if n := answerAll(t, h, "a", echo); n != units {
+		t.Fatalf("%d answers", n)
+	}
+	h.bench.mu.Lock()
+	for _, q := range h.bench.waiting {
+		if q.answers[0].Output != nil {
+			t.Errorf("the answer of unit %d waits in memory", q.seq)
+		}
+	}
+	last := h.bench.waiting[len(h.bench.waiting)-1].seq
+	h.bench.mu.Unlock()
+	if err := h.CancelUnit(ctx, "p", last); err != nil {
+		t.Error(err)
+	}
+	close(open)
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if s, err := h.Show(ctx, "p"); err != nil || s.Valid != units-1 || s.Cancelled != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // A disk that is full while a project is cancelled: who cancels again has the rest done.
 func TestCancelAgain(t *testing.T) {
 	var room atomic.Int64 // transactions that find some

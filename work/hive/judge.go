@@ -2,23 +2,26 @@ package hive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/batchain/batchain/wire"
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/batchain/batchain/work"
 )
 
-// question asks a project's own validator about one group.
+// question asks a project's own validator about one group. The unit and the outputs are on
+// the disk until it is asked: bees may be faster than a validator by far.
 type question struct {
 	project string
 	id      uint32
 	seq     uint64
-	of      []int // numbers of the attempts that are judged
-	unit    work.Unit
-	answers []work.Answer
+	unit    []byte        // key of its row
+	of      []int         // numbers of the attempts that are judged
+	answers []work.Answer // without their outputs
 }
 
 // bench is where the validators sit, and what waits for them.
@@ -71,20 +74,12 @@ func (h *Hive) judgeAgain(ctx context.Context, name string) error {
 // question puts a group that is complete before its validator.
 func (t *turn) question(g *group) {
 	p := g.project
-	q := question{project: p.row.Project.Name, id: p.id, seq: g.seq}
-	var ok bool
-	if q.unit, ok = t.unit(g); !ok {
-		return
-	}
+	q := question{project: p.row.Project.Name, id: p.id, seq: g.seq, unit: unitKey(p.id, g.Priority, g.seq)}
 	for i := range g.Attempts {
-		a := &g.Attempts[i]
-		if !a.Counts() {
-			continue
+		if a := &g.Attempts[i]; a.Counts() {
+			q.of = append(q.of, i)
+			q.answers = append(q.answers, work.Answer{Peer: a.Peer, Digest: a.Digest})
 		}
-		output, err := t.output(g, a.Digest)
-		t.fail([]byte{rowOutput}, err)
-		q.of = append(q.of, i)
-		q.answers = append(q.answers, work.Answer{Peer: a.Peer, Digest: a.Digest, Output: slices.Clone(output)})
 	}
 	t.after = append(t.after, func() {
 		h := t.Hive
@@ -129,8 +124,8 @@ func (b *bench) take() (question, bool) {
 	return q, true
 }
 
-// errNobody means that no validator is there just now.
-var errNobody = wire.ErrBusy.With("nobody serves the project")
+// errNobody means that no validator could be asked just now.
+var errNobody = errors.New("nobody can judge")
 
 // validate runs a validator. One that panics, or does not return in time, could not judge.
 func (h *Hive) validate(ctx context.Context, q question) (work.Judgement, error) {
@@ -138,9 +133,31 @@ func (h *Hive) validate(ctx context.Context, q question) (work.Judgement, error)
 	if v == nil {
 		return work.Judgement{}, errNobody
 	}
+	unit, answers, err := h.read(q)
+	if err != nil {
+		h.log.WarnContext(ctx, "answers cannot be read", "project", q.project, "unit", q.seq, "err", err)
+		return work.Judgement{}, errNobody
+	}
 	return inTime(ctx, h.cfg.JudgeTimeout, "validator", func(ctx context.Context) (work.Judgement, error) {
-		return v.Judge(ctx, q.unit, q.answers)
+		return v.Judge(ctx, unit, answers)
 	})
+}
+
+// read fetches what a question is about. It finds nothing of a group that has ended
+// meanwhile, as by a cancel.
+func (h *Hive) read(q question) (unit work.Unit, answers []work.Answer, err error) {
+	answers = slices.Clone(q.answers)
+	err = h.view(func(txn *badger.Txn) error {
+		found, err := getRow(txn, q.unit, &unit)
+		for i := 0; err == nil && found && i < len(answers); i++ {
+			found, err = getRow(txn, outputKey(q.id, q.seq, answers[i].Digest), &answers[i].Output)
+		}
+		if err == nil && !found {
+			err = work.ErrDatabaseNotFound
+		}
+		return err
+	})
+	return unit, answers, err
 }
 
 // inTime calls what the owner wrote. A panic of it is an error, and so is that it did not

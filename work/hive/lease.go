@@ -74,10 +74,11 @@ func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
 			break
 		}
 		if !o.next(c.project) {
-			c.room = 0
+			c.room, c.idle = 0, true
 			continue
 		}
 		c.room--
+		forfeit(choices, c.project.pass)
 		c.project.pass += c.project.pace.mean() / float64(c.project.row.Project.Weight)
 	}
 	if len(o.batch.Tasks) == 0 {
@@ -93,7 +94,8 @@ func (t *turn) request(m work.Member, wish *work.Wish) (work.Batch, error) {
 // choice is a project that may have something for the bee.
 type choice struct {
 	project *project
-	room    int // tasks of it that the bee may still get now
+	room    int  // tasks of it that the bee may still get now
+	idle    bool // it had none when it was its turn
 }
 
 // choices finds the projects whose program the bee runs, and how many more of
@@ -125,7 +127,7 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		have[p] += o.checking(p)
 		switch room := min(int(r.Quota), o.portion(p)) - have[p]; {
 		case room > 0:
-			choices = append(choices, &choice{p, room})
+			choices = append(choices, &choice{project: p, room: room})
 		case have[p] >= int(r.Quota) || o.left(p) > 0:
 			full = true
 		}
@@ -156,6 +158,16 @@ func leastServed(choices []*choice) *choice {
 		}
 	}
 	return least
+}
+
+// forfeit takes their turn from projects that had nothing for the bee: what they did not use
+// while there was nothing to do is nothing that others owe them later.
+func forfeit(choices []*choice, pass float64) {
+	for _, c := range choices {
+		if c.idle {
+			c.project.pass = max(c.project.pass, pass)
+		}
+	}
 }
 
 // next adds one task of p, and reports false when p has none for this bee. In

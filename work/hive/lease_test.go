@@ -163,6 +163,35 @@ func TestFairSharing(t *testing.T) {
 	}
 }
 
+// A project that had nothing to do has no claim to the bees later; neither has one that comes
+// to it then.
+func TestIdleProjectSavesNothingUp(t *testing.T) {
+	f := open(t, terms("p", once), 100, nil)
+	for _, name := range []string{"q", "r"} {
+		for n := range 60 {
+			if n == 0 {
+				f.must(f.Create(t.Context(), terms(name, once)))
+				for range 30 { // it has no units yet
+					f.must(f.give(1, f.take(1), "x"))
+				}
+			}
+			_, err := f.Add(t.Context(), name, work.Unit{Input: []byte(name)})
+			f.must(err)
+		}
+		ofIt := 0
+		for range 20 {
+			task := f.take(1)
+			if string(task.Input) == name {
+				ofIt++
+			}
+			f.must(f.give(1, task, "x"))
+		}
+		if ofIt < 5 || ofIt > 11 {
+			t.Errorf("project %s got %d of the next 20 tasks, want its share", name, ofIt)
+		}
+	}
+}
+
 // What takes far longer than others did is given to a second bee, once nothing
 // else is left; one result suffices.
 func TestStraggler(t *testing.T) {
