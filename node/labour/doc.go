@@ -20,6 +20,7 @@
 //	work/exec/                  the pool's; see package exec
 //	work/validators/NAME/       of a module that judges: a pool of its own
 //	work/files/SHA256           files that bees read, named as the program names them; 4 GiB
+//	work/files/SHA256-mesh      the same, of the mesh: the hash is that of the manifest
 //	work/checkpoints/SHA256     how to go on with a unit, named by program and input: the SHA-256 of the rest, one JSON value; the last 64
 //	work/volunteer.json         whose units the node's bees do; version 1
 //

@@ -136,10 +136,18 @@ func (c *cache) paths(ctx context.Context, p *work.Program, from modules) (map[s
 	return paths, nil
 }
 
+// cacheName tells a file of the mesh from its manifest, which one hash names.
+func cacheName(f *work.File) string {
+	if f.Mesh {
+		return fmt.Sprintf("%x-mesh", f.Hash)
+	}
+	return fmt.Sprintf("%x", f.Hash)
+}
+
 func (c *cache) path(ctx context.Context, f *work.File, from modules) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	path := filepath.Join(c.dir, fmt.Sprintf("%x", f.Hash))
+	path := filepath.Join(c.dir, cacheName(f))
 	now := time.Now()
 	if os.Chtimes(path, now, now) == nil { // it is there, and was used
 		return path, nil

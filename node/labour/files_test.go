@@ -94,6 +94,14 @@ func TestFilesOfTheMesh(t *testing.T) {
 			t.Errorf("map is %q, %v", m, err)
 		}
 	}
+	manifest := work.Program{Files: []work.File{{Name: "sky", Hash: p.Files[1].Hash, Size: 19}}}
+	paths, err := c.paths(t.Context(), &manifest, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(paths["sky"]); err != nil || string(text) != "manifest of sky.tar" {
+		t.Errorf("the manifest as a file of its own is %q, %v", text, err)
+	}
 	lie := work.Program{Files: []work.File{{Name: "sky", Hash: p.Files[1].Hash, Mesh: true, Size: 4}}}
 	c = &cache{dir: filepath.Join(t.TempDir(), "files"), mesh: s}
 	if _, err := c.paths(t.Context(), &lie, s); err == nil {
