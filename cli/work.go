@@ -129,7 +129,11 @@ func projectText(p *control.Project) string {
 		{"units", fmt.Sprintf("%s, %d made, %d under way", totalText(p), p.Made, p.Open)},
 		{"done", fmt.Sprintf("%d valid, %d failed, %d cancelled", p.Valid, p.Failed, p.Cancelled)},
 		{"attempts", fmt.Sprintf("%d handed out, %d now; %d of them spot checks", p.Attempts, p.Active, p.Checks)},
+		{"volunteers", fmt.Sprintf("%d here", p.Bees)},
 		{"ETA", etaText(p)},
+	}
+	if why := waitText(p); why != "" {
+		rows = append(rows, [2]string{"waits", why})
 	}
 	for i, peer := range p.Caught {
 		label := ""
@@ -139,7 +143,7 @@ func projectText(p *control.Project) string {
 		rows = append(rows, [2]string{label, peer})
 	}
 	for _, lack := range p.Declined {
-		rows = append(rows, [2]string{"declined", fmt.Sprintf("by %d volunteers, who give less: %s", lack.Bees, printable(lack.Why))})
+		rows = append(rows, [2]string{"declined", fmt.Sprintf("by %d volunteers, who do not give it: %s", lack.Bees, printable(lack.Why))})
 	}
 	if p.Results != "" {
 		rows = append(rows, [2]string{"results", p.Results})
@@ -148,6 +152,19 @@ func projectText(p *control.Project) string {
 		rows = append(rows, [2]string{"trouble", printable(p.Trouble)})
 	}
 	return strings.TrimRight(unindent(columns(rows)), "\n")
+}
+
+// waitText says why nothing is under way, "" when something is or nothing has to be.
+func waitText(p *control.Project) string {
+	switch {
+	case p.State != "running" || p.Active > 0 || p.Trouble != "" || p.Ended() == p.Made:
+		return ""
+	case p.Bees == 0:
+		return "for volunteers: batchain work volunteer, on another node"
+	case p.Waiting > 0:
+		return fmt.Sprintf("for more volunteers: %d units want another one than those that did them", p.Waiting)
+	}
+	return ""
 }
 
 // steerCommand is a command that tells a project to go another way.

@@ -117,8 +117,15 @@ func (p Program) Validate() error {
 	if len(p.Context) > MaxContext {
 		return fmt.Errorf("program: a context of %d bytes, at most %d are allowed", len(p.Context), MaxContext)
 	}
-	if len(p.Name) > MaxName || len(p.Args) > MaxArgs || p.Limits.Output > MaxOutput || p.Limits.Wall < 0 {
-		return fmt.Errorf("program: name, arguments or limits out of bounds")
+	switch {
+	case len(p.Name) > MaxName:
+		return fmt.Errorf("program: a name of %d bytes, at most %d are allowed", len(p.Name), MaxName)
+	case len(p.Args) > MaxArgs:
+		return fmt.Errorf("program: %d arguments, at most %d are allowed", len(p.Args), MaxArgs)
+	case p.Limits.Output > MaxOutput:
+		return fmt.Errorf("program: an output of %d bytes, at most %d are allowed", p.Limits.Output, MaxOutput)
+	case p.Limits.Wall < 0:
+		return fmt.Errorf("program: a unit may take %v, which is less than nothing", p.Limits.Wall)
 	}
 	if len(p.Files) > MaxFiles {
 		return fmt.Errorf("program: %d files, at most %d are allowed", len(p.Files), MaxFiles)
@@ -152,6 +159,9 @@ type Project struct {
 	Deadline time.Duration `cbor:"6,keyasint,omitempty"`
 }
 
+// MaxWeight is the largest share of one project.
+const MaxWeight = 1000
+
 var projectName = regexp.MustCompile(`^[a-z0-9._-]{1,64}$`)
 
 // WithDefaults returns p with every default in its place.
@@ -171,8 +181,13 @@ func (p Project) Validate() error {
 	if err := p.Program.Validate(); err != nil {
 		return fmt.Errorf("project %s: %w", p.Name, err)
 	}
-	if p.Weight > 1000 || p.Deadline < time.Millisecond || (p.Lease > 0 && p.Lease < time.Millisecond) {
-		return fmt.Errorf("project %s: weight, lease or deadline out of bounds", p.Name)
+	switch {
+	case p.Weight > MaxWeight:
+		return fmt.Errorf("project %s: a weight of %d, at most %d is allowed", p.Name, p.Weight, MaxWeight)
+	case p.Deadline < time.Millisecond:
+		return fmt.Errorf("project %s: a deadline of %v, at least 1ms is allowed", p.Name, p.Deadline)
+	case p.Lease > 0 && p.Lease < time.Millisecond:
+		return fmt.Errorf("project %s: a lease of %v, at least 1ms is allowed", p.Name, p.Lease)
 	}
 	if err := p.Policy.Validate(); err != nil {
 		return fmt.Errorf("project %s: %w", p.Name, err)

@@ -51,6 +51,8 @@ type Project struct {
 	Cancelled uint64   `json:"cancelled"`
 	Open      int      `json:"open"`              // … that bees have been at
 	Active    int      `json:"active"`            // attempts under way
+	Waiting   int      `json:"waiting"`           // open units that wait for another volunteer
+	Bees      int      `json:"bees"`              // volunteers that could have units, and asked lately or are at one
 	Attempts  uint64   `json:"attempts"`          // handed out, spot checks included
 	Checks    uint64   `json:"checks"`            // spot checks
 	EtaS      float64  `json:"eta_s"`             // seconds until all units have ended; -1: not known

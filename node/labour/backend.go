@@ -117,7 +117,7 @@ func (l *Labour) standing(s hive.Status) control.Project {
 	p := control.Project{
 		Name: s.Project.Name, State: s.State.String(), Program: programText(&s.Project.Program), Rule: ruleName(s.Project.Policy.Rule),
 		Total: -1, Made: s.Made, Valid: s.Valid, Failed: s.Failed, Cancelled: s.Cancelled,
-		Open: s.Open, Active: s.Active, Attempts: s.Begun, Checks: s.Checks, EtaS: -1,
+		Open: s.Open, Active: s.Active, Waiting: s.Waiting, Bees: s.Bees, Attempts: s.Begun, Checks: s.Checks, EtaS: -1,
 	}
 	if s.Sealed {
 		p.Total = int64(s.Made)

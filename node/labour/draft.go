@@ -60,7 +60,7 @@ func readProject(ctx context.Context, path string, mesh Files) (*draft, error) {
 // draft brings together what the file says and what it names.
 func (f *projectFile) draft(ctx context.Context, at from) (*draft, error) {
 	if (f.Module == "") == (f.Command == "") {
-		return nil, errors.New("one of module and command is needed")
+		return nil, errors.New("one of module and command is needed, and not both")
 	}
 	terms, err := f.terms()
 	if err != nil {
@@ -110,7 +110,7 @@ func (f *projectFile) feed(ctx context.Context, d *draft, at from) error {
 		}
 	}
 	if ways != 1 {
-		return errors.New("one of units, count, range, source, table and spool is needed")
+		return fmt.Errorf("one of units, count, range, source, table and spool is needed, here are %d", ways)
 	}
 	switch {
 	case f.Count != nil:

@@ -48,7 +48,7 @@ type columnsFile struct {
 type spoolFile struct {
 	Dir    string `toml:"dir" json:"dir"`
 	Once   bool   `toml:"once" json:"once,omitempty"`
-	Settle span   `toml:"settle" json:"settle,omitempty"`
+	Settle span   `toml:"settle" json:"settle,omitzero"`
 }
 
 // checkTime is how long the look at a table may take when a project is made.
@@ -104,7 +104,7 @@ func (l *Labour) store(p *project) (s closingStore, once bool, err error) {
 		return s, p.Feed.Table.Once, err
 	}
 	f := p.Feed.Spool
-	s, err = spool.Open(spool.Config{Dir: f.Dir, Owner: owner, Settle: time.Duration(f.Settle), Logger: l.log})
+	s, err = spool.Open(spool.Config{Dir: f.Dir, Owner: owner, Settle: f.Settle.Duration, Logger: l.log})
 	return s, f.Once, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -139,8 +140,9 @@ type limitsFile struct {
 	Wall   span    `toml:"wall"`
 }
 
-// span is a duration, written 90s or 24h.
-type span time.Duration
+// span is a duration, written 90s or 24h. It is no number, so that one without a unit is an
+// error: 60 would be nanoseconds.
+type span struct{ time.Duration }
 
 // UnmarshalText parses it.
 func (s *span) UnmarshalText(text []byte) error {
@@ -148,12 +150,12 @@ func (s *span) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%q is no duration such as 90s or 24h", text)
 	}
-	*s = span(d)
+	s.Duration = d
 	return nil
 }
 
 // MarshalText writes it.
-func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+func (s span) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // size is a number of bytes, written 256MiB.
 type size uint64
@@ -172,6 +174,9 @@ func (s *size) UnmarshalText(text []byte) error {
 // some minutes.
 const defaultFuel = 1_000_000_000_000
 
+// goTypes is what the parser says of this program's own types.
+var goTypes = regexp.MustCompile(` into (?:a value|(?:struct field \S+)) of type \S+`)
+
 // parseProject reads a file. Its errors have the line.
 func parseProject(path string, data []byte) (projectFile, error) {
 	var f projectFile
@@ -186,12 +191,15 @@ func parseProject(path string, data []byte) (projectFile, error) {
 		wrong = &unknown.Errors[0]
 		what = fmt.Errorf("unknown key %q", strings.Join(wrong.Key(), "."))
 	case errors.As(err, &wrong):
+		if key := strings.Join(wrong.Key(), "."); key != "" && strings.Contains(what.Error(), "cannot decode") {
+			what = fmt.Errorf("%s is of another kind than it can be", key)
+		}
 	default:
 		return f, control.NewError(control.ExitConfig, 32, "%s: %w", path, err)
 	}
 	line, _ := wrong.Position()
 	return f, control.NewError(control.ExitConfig, 32, "%s:%d: %w", path, line, what).
-		Because("%s", wrong.String()).Try("batchain help work submit")
+		Because("%s", goTypes.ReplaceAllString(wrong.String(), "")).Try("batchain help work submit")
 }
 
 // terms returns what the hive is told; the module is the caller's.
@@ -201,7 +209,7 @@ func (f *projectFile) terms() (work.Project, error) {
 		return work.Project{}, err
 	}
 	p := work.Project{
-		Name: f.Name, Weight: f.Weight, Lease: time.Duration(f.Lease), Deadline: time.Duration(f.Deadline),
+		Name: f.Name, Weight: f.Weight, Lease: f.Lease.Duration, Deadline: f.Deadline.Duration,
 		Program: work.Program{Kind: work.WASM, Name: f.Module, Limits: f.Limits.limits()},
 		Policy: work.Policy{
 			Rule: rule, GroupMax: f.Policy.Group, Quorum: f.Policy.Quorum, Absolute: f.Policy.Absolute, Relative: f.Policy.Relative,
@@ -221,7 +229,7 @@ func (f *projectFile) terms() (work.Project, error) {
 }
 
 func (l *limitsFile) limits() work.Limits {
-	w := work.Limits{Fuel: defaultFuel, Memory: uint64(l.Memory), Output: work.MaxOutput, Wall: time.Duration(l.Wall)}
+	w := work.Limits{Fuel: defaultFuel, Memory: uint64(l.Memory), Output: work.MaxOutput, Wall: l.Wall.Duration}
 	if l.Fuel != nil {
 		w.Fuel = *l.Fuel
 	}

@@ -75,6 +75,17 @@ func (c *crowd) hear(bee peer.ID, now int64) {
 	}
 }
 
+// here counts the bees that are here now.
+func (c *crowd) here(now int64) int {
+	n := 0
+	for _, p := range c.bees {
+		if now-p.seen <= presence {
+			n++
+		}
+	}
+	return n
+}
+
 // drop takes a bee out.
 func (c *crowd) drop(bee peer.ID) {
 	i, there := c.at[bee]

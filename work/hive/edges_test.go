@@ -88,6 +88,12 @@ func TestOwnersGiveWhatTheyGive(t *testing.T) {
 	if s, err := f.Show(t.Context(), "p"); err != nil || !maps.Equal(s.Declined, want) || s.Begun != 0 || s.Failed != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	if _, err := f.Request(t.Context(), member(3), work.Wish{Slots: 1, Kinds: []work.Kind{work.WASM}}); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := f.Show(t.Context(), "p"); err != nil || s.Declined["a unit needs the command "+p.Program.Name] != 1 || s.Bees != 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
 	f.must(f.give(0, f.take(0), "x")) // it says of no bound any more
 	if s, err := f.Show(t.Context(), "p"); err != nil || s.Valid != 1 || s.Declined["a unit may use 2048 MiB of memory"] != 1 {
 		t.Errorf("%+v, %v", s, err)

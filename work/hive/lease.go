@@ -110,10 +110,7 @@ func (o *handout) choices() (choices []*choice, full bool) {
 		}
 	}
 	for _, p := range o.Hive.projects {
-		if p.row.State != Running || !o.wish.Runs(&p.row.Project.Program) {
-			continue
-		}
-		if !o.gives(p) {
+		if p.row.State != Running || !o.gives(p) {
 			continue
 		}
 		if p.row.Project.Policy.Rule == work.Custom && o.validator(p.row.Project.Name) == nil {
@@ -135,10 +132,17 @@ func (o *handout) choices() (choices []*choice, full bool) {
 	return choices, full && len(choices) == 0
 }
 
-// gives reports whether the bee's owner gives what a unit may use, and has the project told
-// when he does not.
+// gives reports whether the bee runs the program and its owner gives what a unit may use, and
+// has the project told when not.
 func (o *handout) gives(p *project) bool {
-	lack := o.wish.Lacks(&p.row.Project.Program)
+	program := &p.row.Project.Program
+	lack := o.wish.Lacks(program)
+	if !o.wish.Runs(program) {
+		lack = "a unit needs the command " + program.Name
+		if program.Kind == work.WASM {
+			lack = "a unit is a module"
+		}
+	}
 	switch _, known := p.declined[o.bee.Peer]; {
 	case lack == "":
 		delete(p.declined, o.bee.Peer)

@@ -23,6 +23,7 @@ type Status struct {
 	Open      int    // … that bees have been at
 	Active    int    // attempts under way
 	Waiting   int    // open units that wait for another bee
+	Bees      int    // that could have units of its program, and were heard of in the last two minutes
 	Begun     uint64 // attempts handed out, spot checks included
 	Checks    uint64 // spot checks handed out
 	// Declined counts bees that asked since the start and whose owners give less than a
@@ -35,7 +36,7 @@ func (h *Hive) Projects(ctx context.Context) ([]Status, error) {
 	return ask(ctx, h, 0, func(t *turn) ([]Status, error) {
 		var all []Status
 		for _, p := range t.names {
-			all = append(all, p.status())
+			all = append(all, p.status(t.crowd(p).here(t.now)))
 		}
 		slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Project.Name, b.Project.Name) })
 		return all, nil
@@ -50,7 +51,7 @@ func (h *Hive) Show(ctx context.Context, name string) (Status, error) {
 		if err != nil {
 			return Status{}, err
 		}
-		return p.status(), nil
+		return p.status(t.crowd(p).here(t.now)), nil
 	})
 }
 
@@ -86,12 +87,12 @@ func (h *Hive) Caught(ctx context.Context, name string) (bees []peer.ID, err err
 	return bees, err
 }
 
-func (p *project) status() Status {
+func (p *project) status(bees int) Status {
 	r := &p.row
 	s := Status{
 		Project: r.Project, State: r.State, Sealed: r.Sealed, Made: r.Made,
 		Valid: r.Ended[0], Failed: r.Ended[1], Cancelled: r.Ended[2],
-		Open: len(p.open), Waiting: len(p.needy), Begun: r.Begun, Checks: r.Checks,
+		Open: len(p.open), Waiting: len(p.needy), Bees: bees, Begun: r.Begun, Checks: r.Checks,
 	}
 	for _, lack := range p.declined {
 		if s.Declined == nil {
