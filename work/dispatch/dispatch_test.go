@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,14 +25,16 @@ import (
 
 // fake is a hive that says what it is told to.
 type fake struct {
-	known   atomic.Bool // bees need no proof
-	door    *work.Doorman
-	batch   work.Batch
-	err     error
-	results chan []work.Result
-	member  atomic.Pointer[work.Member]
-	waits   bool // Request waits for its context
-	left    chan struct{}
+	known    atomic.Bool // bees need no proof
+	door     *work.Doorman
+	batch    work.Batch
+	err      error
+	errs     chan error // what Request fails with, one after the other; nil: with err
+	verdicts []error    // of Submit; nil: of three kinds
+	results  chan []work.Result
+	member   atomic.Pointer[work.Member]
+	waits    bool // Request waits for its context
+	left     chan struct{}
 }
 
 func (f *fake) Hello(_ context.Context, m work.Member) (int64, *work.Challenge, error) {
@@ -53,12 +57,18 @@ func (f *fake) Request(ctx context.Context, _ work.Member, _ work.Wish) (work.Ba
 	if !f.known.Load() {
 		return work.Batch{}, work.ErrNotVerified
 	}
+	if f.errs != nil {
+		return work.Batch{}, <-f.errs
+	}
 	return f.batch, f.err
 }
 
 func (f *fake) Submit(_ context.Context, _ work.Member, results []work.Result) ([]error, error) {
 	if f.results != nil {
 		f.results <- results
+	}
+	if f.verdicts != nil {
+		return f.verdicts, f.err
 	}
 	return []error{nil, work.ErrLate, wire.ErrTooBig}[:len(results)], f.err
 }
@@ -142,22 +152,39 @@ func TestCallsAndAnswers(t *testing.T) {
 	}
 }
 
-// What goes wrong in the hive reaches the bee by name, and nothing else of it does.
+// What goes wrong in the hive reaches the bee by name and by group, of a call and of each
+// result, and nothing else of it does.
 func TestErrorsReachTheBee(t *testing.T) {
-	for _, want := range []error{work.ErrPendingWork, work.ErrRegistrationClosed, wire.ErrFull} {
-		f := &fake{err: want}
-		f.known.Store(true)
-		at := serve(t, f, nil)
-		c := worktest.Client(t, 2, at)
-		_, err := c.Request(t.Context(), work.Wish{Slots: 1, Kinds: []work.Kind{work.WASM}})
-		if !errors.Is(err, want) {
-			t.Errorf("%v came as %v", want, err)
-		}
-	}
-	f := &fake{err: errors.New("panic at hive.go:17: secret")}
+	all := append(work.Errors(), wire.ErrFull)
+	f := &fake{errs: make(chan error, 2), verdicts: all}
 	f.known.Store(true)
 	c := worktest.Client(t, 2, serve(t, f, nil))
-	_, err := c.Submit(t.Context(), make([]work.Result, 1))
+	arrives := func(how string, want, got error) {
+		group := reflect.New(reflect.TypeOf(want)).Interface()
+		if !errors.Is(got, want) || !errors.As(got, group) || bytes.Contains([]byte(got.Error()), []byte("secret")) {
+			t.Errorf("%s: %v came as %v", how, want, got)
+		}
+	}
+	for _, want := range all {
+		f.errs <- fmt.Errorf("secret at hive.go:17: %w", want)
+		if want == work.ErrNotVerified {
+			f.errs <- want // the bee has made itself known meanwhile
+		}
+		_, err := c.Request(t.Context(), work.Wish{Slots: 1, Kinds: []work.Kind{work.WASM}})
+		arrives("request", want, err)
+	}
+	verdicts, err := c.Submit(t.Context(), make([]work.Result, len(all)))
+	if err != nil || len(verdicts) != len(all) {
+		t.Fatal(verdicts, err)
+	}
+	for i, want := range all {
+		arrives("verdict", want, verdicts[i])
+	}
+
+	own := &fake{err: errors.New("panic at hive.go:17: secret")}
+	own.known.Store(true)
+	c = worktest.Client(t, 2, serve(t, own, nil))
+	_, err = c.Submit(t.Context(), make([]work.Result, 1))
 	if !errors.Is(err, wire.ErrInternal) || bytes.Contains([]byte(err.Error()), []byte("secret")) {
 		t.Errorf("an error of the hive's own came as %v", err)
 	}
