@@ -73,8 +73,8 @@
 // agreed with: two that only ever agree with each other may be one person's. What is
 // believed only because two new bees agree makes no spot check: nobody is exiled on their word.
 //
-// Comparisons count for nothing while a bee has agreed with no more others than may be cheats: Faulty of
-// all that are here, 32 at most. And who is contradicted in a group that goes on is trusted as a new bee in all
+// Comparisons count for nothing while a bee has agreed with no more than a third of all others that
+// are here, 32 at most. And who is contradicted in a group that goes on is trusted as a new bee in all
 // others. So a gang that was there before others, or is faster than they, does not become their judge.
 //
 // Young bees are dear. In a simulation (BenchmarkCheats) of 200 bees of

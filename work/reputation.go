@@ -52,10 +52,9 @@ const witnesses = 2
 const maxMet = 32
 
 // breadth is how many other bees have to have agreed with one before it is trusted more than a
-// new one: more than there are cheats in the crowd, as far as they are the share that is
-// expected.
+// new one: more than a third of the crowd, or than the share that is expected to cheat.
 func breadth(faulty float64, crowd int) int {
-	return max(witnesses, min(maxMet, int(faulty*float64(crowd))+1))
+	return max(witnesses, min(maxMet, int(max(faulty, 1.0/3)*float64(crowd))+1))
 }
 
 // markOf stands for a bee in Met.

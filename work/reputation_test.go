@@ -17,35 +17,35 @@ func TestTrust(t *testing.T) {
 		}
 	}
 	r := NewReputation()
-	near("a new bee", r.Trust(0.1, 10, 0), 0.9)
+	near("a new bee", r.Trust(0.1, 3, 0), 0.9)
 	for range 41 {
 		r.Pass("a", []peer.ID{"a", "b"}, 0)
 	}
-	near("after 41 comparisons with the same bee", r.Trust(0.1, 10, 0), 0.9)
+	near("after 41 comparisons with the same bee", r.Trust(0.1, 3, 0), 0.9)
 	for range 41 {
 		r.Pass("a", []peer.ID{"c"}, 0)
 	}
-	near("after as many with another one", r.Trust(0.1, 10, 0), 0.9990)
-	if r.Trust(0.1, 10, 0) < 0.999 {
+	near("after as many with another one", r.Trust(0.1, 3, 0), 0.9990)
+	if r.Trust(0.1, 3, 0) < 0.999 {
 		t.Error("41 comparisons do not suffice for the default threshold")
 	}
-	near("a month later half is forgotten", r.Trust(0.1, 10, 30*day), 1-2*(1-r.Trust(0.1, 10, 0)))
-	near("years later", r.Trust(0.1, 10, 3000*day), 0.9)
+	near("a month later half is forgotten", r.Trust(0.1, 3, 30*day), 1-2*(1-r.Trust(0.1, 3, 0)))
+	near("years later", r.Trust(0.1, 3, 3000*day), 0.9)
 	r.Catch(true, 10*day)
-	near("once caught", r.Trust(0.1, 10, 16*day), 0)
-	near("after its exile", r.Trust(0.1, 10, 17*day), 0.9)
+	near("once caught", r.Trust(0.1, 3, 16*day), 0)
+	near("after its exile", r.Trust(0.1, 3, 17*day), 0.9)
 	r.Pass("a", []peer.ID{"c"}, 17*day)
 	if r.checks(17*day) != 0 {
 		t.Error("who had agreed with it before it was caught counts still")
 	}
 	r.Catch(true, 17*day)
-	near("the second exile is twice as long", r.Trust(0.1, 10, 30*day), 0)
-	near("and ends", r.Trust(0.1, 10, 31*day), 0.9)
+	near("the second exile is twice as long", r.Trust(0.1, 3, 30*day), 0)
+	near("and ends", r.Trust(0.1, 3, 31*day), 0.9)
 	for range 1000 {
 		r.Pass("a", []peer.ID{"b", "c"}, 31*day)
 		r.Take()
 	}
-	if got := r.Trust(0.1, 10, 31*day); got > maxTrust {
+	if got := r.Trust(0.1, 3, 31*day); got > maxTrust {
 		t.Errorf("trust %v", got)
 	}
 }
