@@ -82,12 +82,12 @@
 // five, in 20 or in 50:
 //
 //	units for each bee   executions a unit   % wrong, of the four at most
-//	  10                  2.14 to 2.17        0.07
-//	  20                  2.04 to 2.06        0.04
-//	  40                  1.58 to 1.62        0.05
-//	  60                  1.41 to 1.43        0.07
+//	  10                  2.02 to 2.08        0.08
+//	  20                  2.01 to 2.02        0.05
+//	  40                  1.57 to 1.60        0.04
+//	  60                  1.40 to 1.42        0.08
 //	 200                  1.16                0.08
-//	 600                  1.09                0.08
+//	 600                  1.09                0.06
 //
 // Reputations belong to program and bee, not to the project, so the next project of the
 // same program goes on where the last one ended. For a short one with bees that nobody knows,
@@ -133,8 +133,9 @@
 // # What is not promised
 //
 // More than Policy.Faulty cheats that act together may get wrong answers
-// believed, and so may a gang that has been honest for long, or one that is there before all
-// others and agrees with itself until they come. Spot checks can be
+// believed, and so may a gang that has been honest for long: a member that is believed alone lies about
+// twenty times until a spot check finds it. Or one that is there before all others and agrees with itself
+// until they come: while no more than 1/Faulty bees are here, who asks gets. Spot checks can be
 // recognised by a gang whose members remember all inputs that any of them has seen.
 // What was delivered stays delivered, when a bee is caught later. Inputs and
 // outputs are not secret from the bees that work on them.
