@@ -25,8 +25,9 @@
 //	b BEE                        admission of a bee
 //
 // The units that nobody has begun are the queue: rows u without a row g, in the
-// order of their keys. When leases end is in the rows g: [Open] reads those and
-// makes a heap of them, so there is no second index that could disagree, and a
+// order of their keys. When attempts were begun is in the rows g: [Open] reads those and
+// makes a heap of when they end, so there is no second index that could disagree. Heartbeats renew leases in
+// memory alone; after a restart all leases begin anew. A
 // unit costs seven rows from its making to its end. Units that nobody has begun are
 // not read before their turn: a million of them cost no memory and no start-up
 // time.
