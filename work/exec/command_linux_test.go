@@ -67,7 +67,7 @@ func TestNobodyGetsOut(t *testing.T) {
 	}
 	var came map[string]string
 	unmarshal(result.Data, &came)
-	allowed := map[string]bool{"read its file": true, "write its folder": true, "read a library folder": true, "a pipe": true}
+	allowed := map[string]bool{"read its file": true, "write its folder": true, "read a library folder": true, "a pipe": true, "read how OpenSSL is set up": true}
 	if len(came) < 60 {
 		t.Errorf("only %d attempts", len(came))
 	}

@@ -17,8 +17,11 @@ const (
 		unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
-// systemPaths are what programs are made of: libraries, interpreters, data.
-var systemPaths = []string{"/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives"}
+// systemPaths are what programs are made of: libraries, interpreters, data. Node ends when it may
+// not read how OpenSSL is set up.
+var systemPaths = []string{
+	"/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/openssl.cnf",
+}
 
 // devicePaths may be written to as well. A shared map of /dev/zero would be memory that no
 // limit counts.
