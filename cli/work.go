@@ -190,7 +190,8 @@ func workVolunteerCommand() *command {
 	return &command{
 		name: "volunteer", args: "[--hive PEER…|--any]", group: groupWork, brief: "do units of other nodes' projects, from now on and after every start",
 		details: "Units run in a sandbox without network and files: modules in any case, commands only those that\n" +
-			"are allowed by name, and only where every layer of it holds (batchain doctor names them).",
+			"are allowed by name, and only where every layer of it holds (batchain doctor names them). What is\n" +
+			"said takes the place of all that was said before: what is left out is the default again.",
 		flags: []urfave.Flag{
 			list("hive", "PEER…", "peer id or address of a node whose units are done; may be repeated"),
 			yes("any", "those of any node of the mesh (the default)"),
