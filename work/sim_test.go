@@ -250,8 +250,12 @@ func simulate(t testing.TB, policy Policy, bees, each int, seeds uint64, c cheat
 // there are for each bee, and in which share of the units a tenth of the bees cheats;
 // the figures of the package comment.
 func BenchmarkCheats(b *testing.B) {
-	for _, threshold := range []float64{0.99, 0.998, 0.999} {
-		for _, each := range []int{5, 10, 20, 40, 60, 200, 600} {
+	thresholds, lengths := []float64{0.99, 0.998, 0.999}, []int{5, 10, 20, 40, 60, 200, 600}
+	if testing.Short() {
+		thresholds, lengths = thresholds[:1], lengths[:2]
+	}
+	for _, threshold := range thresholds {
+		for _, each := range lengths {
 			for _, rate := range []float64{1, 0.2, 0.05, 0.02} {
 				b.Run(fmt.Sprintf("threshold=%g/each=%d/in=%g", threshold, each, rate), func(b *testing.B) {
 					for b.Loop() {
