@@ -80,7 +80,7 @@ func (t *turn) register(m work.Member) (until int64) {
 	row := beeRow{Since: t.now}
 	known := t.get(beeKey(m.Peer), &row) && row.Until > t.now
 	row.Until, row.Owner = t.ticketEnd(t.now), m.Owner
-	t.put(beeKey(m.Peer), row)
+	t.keepBee(m.Peer, &row)
 	if !known { // else who names another owner each time would push all other events out
 		t.note(Event{Kind: BeeRegistered, Bee: m.Peer})
 	}
@@ -105,9 +105,13 @@ func (t *turn) renew(m work.Member) {
 	var row beeRow
 	if t.get(beeKey(m.Peer), &row) && row.Until-t.now < t.cfg.Ticket.Milliseconds()/2 {
 		row.Until = t.ticketEnd(t.now)
-		t.put(beeKey(m.Peer), row)
+		t.keepBee(m.Peer, &row)
 	}
 }
+
+// keepBee writes an admission, which is dropped some time after it has ended, so that those who come
+// once do not fill the disk. The clock may be set back meanwhile: hence twice the time.
+func (t *turn) keepBee(bee peer.ID, row *beeRow) { t.putFor(beeKey(bee), row, 2*t.cfg.Ticket) }
 
 // denied reports whether a bee may never be here.
 func (h *Hive) denied(bee peer.ID) bool { return slices.Contains(h.cfg.Deny, bee) }

@@ -22,7 +22,7 @@
 //	z PROJECT PLACE              a unit for spot checks: input, digest, who has seen it
 //	e NUMBER                     an event: the outbox, the last 65,536
 //	p PROGRAM BEE                reputation of a bee with a program
-//	b BEE                        admission of a bee
+//	b BEE                        admission of a bee; Badger drops it when it is over
 //
 // The units that nobody has begun are the queue: rows u without a row g, in the
 // order of their keys. When attempts were begun is in the rows g: [Open] reads those and

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/batchain/batchain/wire"
@@ -688,5 +689,27 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if err := h.Create(t.Context(), inline("p", work.Policy{})); !errors.Is(err, ErrStopped) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// Admissions do not stay for ever.
+func TestAdmissionsAreDropped(t *testing.T) {
+	h, _ := start(t, t.TempDir(), nil)
+	if err := h.Register(t.Context(), work.Member{Peer: bee("passer-by")}); err != nil {
+		t.Fatal(err)
+	}
+	err := h.view(func(txn *badger.Txn) error {
+		item, err := txn.Get(beeKey(bee("passer-by")))
+		if err != nil {
+			return err
+		}
+		end, ticket := time.Unix(int64(item.ExpiresAt()), 0), h.cfg.Ticket
+		if life := time.Until(end); life < ticket || life > 2*ticket+time.Minute {
+			t.Errorf("the row of an admission for %v is kept for %v", ticket, life)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

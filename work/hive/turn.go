@@ -31,10 +31,17 @@ type outputName struct {
 	digest work.Digest
 }
 
-func (t *turn) put(key []byte, v any) {
+func (t *turn) put(key []byte, v any) { t.putFor(key, v, 0) }
+
+// putFor writes a row that Badger may drop after a time; 0: never.
+func (t *turn) putFor(key []byte, v any, life time.Duration) {
 	row, err := encodeRow(v)
 	if err == nil {
-		err = t.txn.Set(key, row)
+		entry := badger.NewEntry(key, row)
+		if life > 0 {
+			entry = entry.WithTTL(life)
+		}
+		err = t.txn.SetEntry(entry)
 	}
 	t.writes++
 	t.size += len(key) + len(row)
