@@ -31,6 +31,7 @@ func (w *worker) ask(ctx context.Context, m message, each func(incoming) error, 
 		}
 		if err != nil {
 			w.kill()
+			<-w.ended // with its folder
 			return message{}, err
 		}
 		switch {
