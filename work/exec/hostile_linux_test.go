@@ -186,7 +186,7 @@ func (a attempted) onLimits() {
 	}())
 	a.try("list what is mounted", call(unix.SYS_LISTMOUNT, 0, 0))
 	a.try("rules of its own", call(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0))
-	a.try("a better priority", unix.Setpriority(unix.PRIO_PROCESS, 0, 0))
+	a.try("a better priority", unix.Setpriority(unix.PRIO_PROCESS, 0, -20))
 	a.try("a limit on priorities", unix.Setrlimit(unix.RLIMIT_NICE, &unix.Rlimit{Cur: 40, Max: 40}))
 	a.try("more threads", unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: 4096, Max: 4096}))
 	a.try("lock memory", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE))

@@ -27,7 +27,12 @@ func (h *Hive) Request(ctx context.Context, m work.Member, wish work.Wish) (work
 	defer h.calls.leave(m.Peer, call)
 	for {
 		changed, called := h.work.wait(), call.wait()
-		batch, err := ask(ctx, h, 1024, func(t *turn) (work.Batch, error) { return t.request(m, &wish) })
+		batch, err := ask(ctx, h, 1024, func(t *turn) (work.Batch, error) {
+			if ctx.Err() != nil { // nobody would hear of the tasks
+				return work.Batch{}, context.Cause(ctx)
+			}
+			return t.request(m, &wish)
+		})
 		if err != nil || len(batch.Tasks) > 0 || wish.Wait <= 0 {
 			return batch, err
 		}
