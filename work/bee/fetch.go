@@ -11,7 +11,7 @@ import (
 
 const (
 	// ahead is how much work a bee wants to have, so that it computes while it asks.
-	ahead = 500 * time.Millisecond
+	ahead = time.Second
 	// patience is how long a request waits at the hive for work.
 	patience = 20 * time.Second
 

@@ -22,7 +22,7 @@ func (b *Bee) handIn(ctx context.Context) {
 
 // together is how long a result waits for others while the bee has more to do. A message is
 // a transaction at the hive, which costs more than many a task.
-const together = 100 * time.Millisecond
+const together = 250 * time.Millisecond
 
 // collect takes what is there, and what comes soon, as much as goes into one message.
 func (b *Bee) collect(first work.Result) []work.Result {
